@@ -1,0 +1,127 @@
+"""Reads ``settings.RXSSE``, the one place where rxsse meets Django's settings.
+
+Every limit says here why it is what it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.signals import setting_changed
+
+from rxsse.exceptions import DeclarationError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The values of ``settings.RXSSE``; each field is a key of that dict and has its default."""
+
+    REDIS_URL: str | None = None
+    """Feed and fan-out between processes. None: this process only."""
+
+    MONGO_URL: str | None = None
+    """Checkpoints and patch logs shared by processes; the path names the database. None: in memory."""
+
+    PREFIX: str = "rxsse"
+    """Begins every Redis key and Mongo collection, so that two installations can share a server."""
+
+    BASE_URL: str | None = None
+    """Origin for absolute URLs in states ("https://example.org"): a state can't depend on a reader's Host header."""
+
+    ANNOUNCE_TIMEOUT: float = 0.25
+    """Seconds a write may wait for the feed, at most, before it goes on without (I6)."""
+
+    BACKEND_TIMEOUT: float = 2.0
+    """Seconds an owner or a server of streams waits for Redis or MongoDB before it counts them as unavailable."""
+
+    INTEREST_TTL: float = 0.5
+    """Seconds a writer trusts what it knows about which models are watched: two look-ups a second cost nothing."""
+
+    FEED_LENGTH: int = 10_000
+    """Announcements kept in Redis: several minutes at a busy site's pace; an owner that falls out reconciles."""
+
+    LOG_LENGTH: int = 1_000
+    """Patches kept per topic, for resuming: a phone in a tunnel, not a laptop's weekend."""
+
+    LOG_BYTES: int = 4_000_000
+    """Bytes of patches kept per topic: a checkpoint is better than a longer log."""
+
+    CACHE_TTL: float = 3_600.0
+    """Seconds that a cold topic stays in the cache."""
+
+    RING_LENGTH: int = 1_000
+    """Events that a serving process keeps in memory per topic."""
+
+    RING_BYTES: int = 4_000_000
+    """Bytes of events that a serving process keeps in memory per topic (I5)."""
+
+    LEASE_SECONDS: float = 6.0
+    """Seconds after which the topics of a dead owner are taken over; renewed three times in that time."""
+
+    COOL_SECONDS: float = 30.0
+    """Seconds that a topic without readers stays hot: a reload or a short tunnel shouldn't cost a cold start."""
+
+    AUDIT_SECONDS: float = 60.0
+    """Seconds between comparisons of a hot topic with the database; 0 turns them off."""
+
+    MARK_SECONDS: float = 15.0
+    """Seconds of silence before a ``mark``: below the 30 to 60 s after which proxies close idle connections."""
+
+    RETRY_MILLISECONDS: int = 2_000
+    """The ``retry`` that clients are given."""
+
+    WRITE_TIMEOUT: float = 30.0
+    """Seconds a client may leave its connection blocked before the stream is closed (I5)."""
+
+    SEND_BUFFER: int = 65_536
+    """Bytes of kernel send buffer per stream: a slow client is noticed after this much, not after megabytes."""
+
+    DERIVE_THREADS: int = 2
+    """Threads (and database connections) that derive states in a serving process."""
+
+
+_current: Settings | None = None
+
+
+def get_settings() -> Settings:
+    """The validated settings; raises `DeclarationError` naming the key that is wrong."""
+    global _current
+    if _current is None:
+        _current = read(getattr(django_settings, "RXSSE", {}))
+    return _current
+
+
+def read(values: Any) -> Settings:
+    """Validate a dict as given in ``settings.RXSSE``."""
+    if not isinstance(values, dict):
+        raise DeclarationError(f"RXSSE is {type(values).__name__}; make it a dict, as in RXSSE = {{'REDIS_URL': ...}}")
+    known = {field.name: field for field in fields(Settings)}
+    for key, value in values.items():
+        if key not in known:
+            raise DeclarationError(f"RXSSE[{key!r}] is not a setting; known are {', '.join(sorted(known))}")
+        _check(key, value, str(known[key].type))
+    return Settings(**values)
+
+
+def _check(key: str, value: Any, wanted: str) -> None:
+    if wanted == "str | None" and value is None:
+        return
+    if wanted.startswith("str"):
+        fits = isinstance(value, str) and bool(value)
+    else:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        fits = (whole or (wanted == "float" and isinstance(value, float))) and value >= 0
+    if not fits:
+        rule = "a non-empty string" if wanted.startswith("str") else f"a non-negative {wanted}"
+        raise DeclarationError(f"RXSSE[{key!r}] is {value!r}; give {rule}")
+
+
+def _forget(*, setting: str, **_: Any) -> None:
+    global _current
+    if setting == "RXSSE":
+        _current = None
+
+
+setting_changed.connect(_forget, dispatch_uid="rxsse.conf")

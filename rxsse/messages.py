@@ -1,0 +1,149 @@
+"""What processes tell each other: topics, changes, announcements, fan-out; knows no transport.
+
+Every message encodes to bytes with `encode()` and back with `decode()`, so that each
+backend carries the same thing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+from urllib.parse import quote
+
+from rxsse.exceptions import ProtocolError
+
+
+class Operation(StrEnum):
+    """What one statement did to its rows."""
+
+    INSERT = "insert"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+class Phase(StrEnum):
+    """How far the announced transaction is.
+
+    PREPARED is said before the commit, COMMITTED after it, WITHDRAWN when the commit failed.
+    A reader that holds a snapshot of the database and has read the feed up to its end has
+    therefore seen at least PREPARED of every transaction in that snapshot (PROTOCOL I3).
+    """
+
+    PREPARED = "prepared"
+    COMMITTED = "committed"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """The unit of ownership and fan-out: channel + anchor key + audience."""
+
+    channel: str
+    anchor: str
+    audience: str = ""
+    # How the first reader addressed a list; two readers of one topic always agree on it.
+    kwargs: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """One string for keys of caches and brokers; different topics never share it."""
+        return "/".join(quote(part, safe="") for part in (self.channel, self.anchor, self.audience))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one statement did to the rows of one table.
+
+    ``model`` is the concrete model's lower label (``"projects.task"``). ``keys`` are primary
+    keys as text, or None where the statement does not name its rows. ``fields`` are the
+    attnames that an update wrote, None for all. ``relations`` gives, for a foreign key column
+    by attname, every value that the rows have after the statement (insert, update) or were
+    selected by (delete), as text; a column that is absent is one whose values are not known.
+    """
+
+    model: str
+    operation: Operation
+    keys: tuple[str, ...] | None
+    fields: frozenset[str] | None = None
+    relations: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "m": self.model,
+            "o": self.operation.value,
+            "k": self.keys,
+            "f": None if self.fields is None else sorted(self.fields),
+            "r": dict(self.relations),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        return cls(
+            model=value["m"],
+            operation=Operation(value["o"]),
+            keys=None if value["k"] is None else tuple(value["k"]),
+            fields=None if value["f"] is None else frozenset(value["f"]),
+            relations={name: tuple(values) for name, values in value["r"].items()},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """One transaction's changes. COMMITTED without changes refers to the PREPARED of the same id."""
+
+    id: str
+    phase: Phase
+    database: str
+    changes: tuple[Change, ...] = ()
+
+    def encode(self) -> bytes:
+        changes = [change.as_json() for change in self.changes]
+        return json.dumps([self.id, self.phase.value, self.database, changes], separators=(",", ":")).encode()
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        """Raise `ProtocolError` on anything that `encode()` does not write."""
+        try:
+            id_, phase, database, changes = json.loads(body)
+            return cls(id_, Phase(phase), database, tuple(Change.from_json(change) for change in changes))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ProtocolError("not an announcement: expected [id, phase, database, changes]") from error
+
+
+class Kind(StrEnum):
+    """What a fan-out message says about its topic."""
+
+    PATCH = "patch"  # body: the RFC 6902 document of `cursor`
+    BEGIN = "begin"  # a new epoch stands at `cursor`; body: the reason, as text
+    STALE = "stale"  # the state can't be derived at present; body: the reason, as text
+    GONE = "gone"  # the anchor was deleted
+    RELEASED = "released"  # the owner gave the topic up; anyone may take it
+    MESSAGE = "message"  # an application's own event; body: JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Fanout:
+    """What the owner of a topic tells every process that serves it."""
+
+    kind: Kind
+    epoch: str = ""
+    revision: int = 0
+    body: bytes = b""
+
+    def encode(self) -> bytes:
+        return b"%s %s %d\n%s" % (self.kind.value.encode(), self.epoch.encode(), self.revision, self.body)
+
+    @classmethod
+    def decode(cls, message: bytes) -> Self:
+        """Raise `ProtocolError` on anything that `encode()` does not write."""
+        head, newline, body = message.partition(b"\n")
+        try:
+            kind, epoch, revision = head.decode("ascii").split(" ")
+            if not newline:
+                raise ValueError
+            return cls(Kind(kind), epoch, int(revision), body)
+        except ValueError as error:
+            raise ProtocolError("not a fan-out message: expected 'kind epoch revision' and a body") from error
