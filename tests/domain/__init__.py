@@ -1,0 +1,1 @@
+"""A domain with every shape of model and serializer that rxsse promises to follow."""

@@ -1,0 +1,1 @@
+"""Models of every shape that a serializer can nest."""
