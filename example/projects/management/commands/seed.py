@@ -1,0 +1,126 @@
+"""Fills the board with a small, pleasant world and says how to watch it; knows only the models."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from rest_framework.authtoken.models import Token
+
+from projects.models import Comment, Membership, Project, Tag, Task
+
+PASSWORD = "demo"
+BEGIN = datetime(2027, 1, 4, 9, 0, tzinfo=UTC)
+
+PEOPLE = {
+    "ada": ("Ada", "Lovelace"),
+    "grace": ("Grace", "Hopper"),
+    "margaret": ("Margaret", "Hamilton"),
+    "katherine": ("Katherine", "Johnson"),
+}
+TAGS = {"engine": "#c0392b", "guidance": "#2980b9", "paperwork": "#7f8c8d", "urgent": "#e67e22"}
+
+# project: description, {person: role}, [(title, assignee, days till due, done, tags, [(author, comment)])]
+BOARD = {
+    "Apollo": (
+        "There and back again, before the decade is out.",
+        {"ada": "owner", "margaret": "member", "katherine": "member"},
+        [
+            ("Choose a landing site", "katherine", 3, True, ["guidance"], [("ada", "Tranquility sounds right.")]),
+            (
+                "Recover from alarm 1202",
+                "margaret",
+                8,
+                False,
+                ["guidance", "urgent"],
+                [
+                    ("margaret", "Drop the low-priority jobs, keep the landing ones."),
+                    ("katherine", "The numbers still agree with mine."),
+                ],
+            ),
+            ("Fuel the third stage", "ada", 10, False, ["engine"], []),
+            ("Pack the flag", None, 12, False, [], []),
+        ],
+    ),
+    "Compiler": (
+        "Programs that write programs.",
+        {"grace": "owner", "ada": "member", "katherine": "guest"},
+        [
+            ("Tape the moth into the log book", "grace", 1, True, ["paperwork"], [("ada", "First actual bug!")]),
+            ("Teach it English verbs", "grace", 15, False, ["engine"], []),
+            ("Note G: Bernoulli numbers", "ada", 20, False, ["engine", "paperwork"], []),
+        ],
+    ),
+}
+
+
+class Command(BaseCommand):
+    help = "Add the demo's people and projects where they are missing, and print how to watch them."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--url", default="http://127.0.0.1:8000", help="Where the demo is served, for the hints.")
+
+    def handle(self, *, url: str, **options) -> None:
+        if not settings.DEBUG:
+            raise CommandError(f"seed makes people whose password is {PASSWORD!r}; run it with DEBUG on only.")
+        with transaction.atomic():
+            people = self._people()
+            tags = {name: Tag.objects.get_or_create(name=name, defaults={"color": TAGS[name]})[0] for name in TAGS}
+            for name in BOARD:
+                self._project(name, people, tags)
+        self._hints(url.rstrip("/"), people["ada"])
+
+    def _people(self) -> dict:
+        users = get_user_model().objects
+        people = {}
+        for username, (first, last) in PEOPLE.items():
+            user, new = users.get_or_create(username=username, defaults={"first_name": first, "last_name": last})
+            if new:
+                user.set_password(PASSWORD)
+                user.save(update_fields=["password"])
+            Token.objects.get_or_create(user=user)
+            people[username] = user
+        if not users.filter(username="admin").exists():
+            users.create_superuser("admin", password=PASSWORD)
+        return people
+
+    def _project(self, name: str, people: dict, tags: dict) -> None:
+        description, roles, tasks = BOARD[name]
+        project, new = Project.objects.get_or_create(name=name, defaults={"description": description})
+        if not new:
+            return  # Whatever it has become since belongs to whoever plays with it.
+        for person, role in roles.items():
+            Membership.objects.create(user=people[person], project=project, role=role)
+        for position, (title, assignee, days, done, labels, comments) in enumerate(tasks, start=1):
+            task = Task.objects.create(
+                project=project,
+                title=title,
+                assignee=people.get(assignee),
+                due=BEGIN.date() + timedelta(days=days),
+                done=done,
+                position=position,
+            )
+            task.tags.set(tags[label] for label in labels)
+            for number, (author, text) in enumerate(comments):
+                when = BEGIN + timedelta(days=position, minutes=10 * number)
+                Comment.objects.create(task=task, author=people[author], text=text, created=when)
+
+    def _hints(self, url: str, reader) -> None:
+        token = Token.objects.get(user=reader).key
+        project = Project.objects.get(name="Apollo")
+        task = project.tasks.get(title="Fuel the third stage")
+        self.stdout.write(
+            f"""
+Token of {reader.username}: {token}
+
+Watch a project:
+  curl -N -H "Authorization: Token {token}" {url}/rx/projects/{project.pk}/
+
+Change it from a second terminal, and see the patch arrive in the first:
+  curl -X PATCH -H "Authorization: Token {token}" -H "Content-Type: application/json" \\
+    -d '{{"title": "Fuel all three stages"}}' {url}/api/tasks/{task.pk}/
+
+Or by hand: {url}/admin/ (admin / {PASSWORD}), and then {url}/rx/open-tasks/ in the same browser.
+"""
+        )

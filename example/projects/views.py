@@ -1,0 +1,110 @@
+"""The REST API that changes what the streams show; people see and change the projects they take part in."""
+
+from django.db import transaction
+from rest_framework import mixins, viewsets
+from rest_framework.authtoken.views import ObtainAuthToken
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.routers import DefaultRouter
+from rest_framework.throttling import ScopedRateThrottle
+
+from projects.models import Comment, Membership, Project, Tag, Task
+from projects.permissions import BoardPermission, require_role, visible
+from projects.serializers import (
+    CommentSerializer,
+    MembershipSerializer,
+    ProjectSerializer,
+    TagSerializer,
+    TaskSerializer,
+)
+
+WRITERS = (Membership.Role.OWNER, Membership.Role.MEMBER)
+
+
+class ObtainToken(ObtainAuthToken):
+    """POST ``username`` and ``password``, get ``token``."""
+
+    throttle_classes = [ScopedRateThrottle]
+    throttle_scope = "token"
+
+
+class BoardViewSet(viewsets.ModelViewSet):
+    """A view set whose rows belong to the project found at ``project_path``."""
+
+    permission_classes = [IsAuthenticated, BoardPermission]
+    project_path = "project"
+
+    def get_queryset(self):
+        return visible(super().get_queryset(), self.project_path, self.request.user)
+
+
+class ProjectViewSet(BoardViewSet):
+    queryset = Project.objects.prefetch_related(
+        "memberships__user", "tasks__assignee", "tasks__tags", "tasks__comments__author"
+    )
+    serializer_class = ProjectSerializer
+    project_path = "pk"
+
+    @transaction.atomic
+    def perform_create(self, serializer):
+        project = serializer.save()
+        project.memberships.create(user=self.request.user, role=Membership.Role.OWNER)
+
+
+class MembershipViewSet(BoardViewSet):
+    queryset = Membership.objects.select_related("user")
+    serializer_class = MembershipSerializer
+
+    def perform_create(self, serializer):
+        require_role(serializer.validated_data["project"], self.request.user, Membership.Role.OWNER)
+        serializer.save()
+
+    def perform_update(self, serializer):
+        project = serializer.validated_data.get("project", serializer.instance.project)
+        require_role(project, self.request.user, Membership.Role.OWNER)
+        serializer.save()
+
+
+class TaskViewSet(BoardViewSet):
+    queryset = Task.objects.select_related("assignee").prefetch_related("tags", "comments__author")
+    serializer_class = TaskSerializer
+
+    @transaction.atomic
+    def perform_create(self, serializer):
+        require_role(serializer.validated_data["project"], self.request.user, *WRITERS)
+        serializer.save()
+
+    @transaction.atomic
+    def perform_update(self, serializer):
+        project = serializer.validated_data.get("project", serializer.instance.project)
+        require_role(project, self.request.user, *WRITERS)
+        serializer.save()
+
+
+class CommentViewSet(BoardViewSet):
+    queryset = Comment.objects.select_related("author", "task__project")
+    serializer_class = CommentSerializer
+    project_path = "task__project"
+
+    def perform_create(self, serializer):
+        require_role(serializer.validated_data["task"].project, self.request.user, *WRITERS)
+        serializer.save(author=self.request.user)
+
+    def perform_update(self, serializer):
+        task = serializer.validated_data.get("task", serializer.instance.task)
+        require_role(task.project, self.request.user, *WRITERS)
+        serializer.save()
+
+
+class TagViewSet(mixins.CreateModelMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+    """Tags are shared by all projects: everybody may add one, the admin alone renames them."""
+
+    queryset = Tag.objects.all()
+    serializer_class = TagSerializer
+
+
+router = DefaultRouter()
+router.register("projects", ProjectViewSet)
+router.register("memberships", MembershipViewSet)
+router.register("tasks", TaskViewSet)
+router.register("comments", CommentViewSet)
+router.register("tags", TagViewSet)
