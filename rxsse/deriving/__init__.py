@@ -1,0 +1,1 @@
+"""The owner's side: from announced changes to patches, each exactly what the serializer returns."""
