@@ -1,0 +1,1 @@
+"""What any client must do, as files that clients in every language can read."""
