@@ -1,0 +1,78 @@
+# The two commands to know: `make demo` shows rxsse at work, `make test` checks everything.
+
+PORT ?= 8000
+VENV ?= .venv
+# The first interpreter that is new enough, unless the caller names one.
+PYTHON ?= $(shell scripts/provision python)
+BIN := $(abspath $(VENV))/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := list
+.PHONY: list demo test quick test-matrix lint docs format bench long requirements servers clean
+
+list: ## Show these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+demo: $(VENV)/.demo ## Serve the example on 127.0.0.1:8000 (PORT=…), with a curl line to try
+	@cd example && $(BIN)/python manage.py migrate --verbosity 0
+	@cd example && $(BIN)/python manage.py seed --url http://127.0.0.1:$(PORT)
+	@cd example && exec $(BIN)/uvicorn board.asgi:application --host 127.0.0.1 --port $(PORT)
+
+test: $(VENV)/.dev servers ## Install what is missing, then run every gate and every test
+	@$(BIN)/python -m tests.services $(BIN)/python scripts/gates.py
+
+quick: $(VENV)/.dev ## Run the tests that take no long time, with the servers that are there
+	@$(BIN)/python -m tests.services $(BIN)/python -m pytest -q -m "not slow"
+
+test-matrix: servers ## Run the tests on every newer Python that is present, with Django 6.0
+	@scripts/matrix
+
+lint: $(VENV)/.dev ## Check style, types and floors
+	@$(BIN)/python scripts/gates.py --lint
+
+docs: $(VENV)/.dev ## Write docs/settings.md anew from rxsse/conf.py
+	@$(BIN)/python scripts/settings_reference.py > docs/settings.md
+
+format: $(VENV)/.dev ## Format the code
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.dev servers ## Run every benchmark, one after the other
+	@$(BIN)/python -m tests.services sh -c 'set -e; for file in benchmarks/[a-z]*.py; do \
+	  case $$file in *_*) continue;; esac; name=$${file%.py}; \
+	  echo; echo "== $$name"; $(BIN)/python -m "$$(echo "$$name" | tr / .)"; done'
+
+long: $(VENV)/.dev servers ## Run the convergence suite for 10,000 steps (STEPS=…)
+	@$(BIN)/python -m tests.services $(BIN)/python -m tests.convergence --steps $(or $(STEPS),10000)
+
+requirements: $(VENV)/.dev ## Pin the newest versions that fit, into requirements/
+	@$(BIN)/pip install --quiet uv
+	@cd requirements && $(BIN)/uv pip compile $(PIN) --python-version 3.11 --group ../pyproject.toml:example -o demo.txt ../pyproject.toml
+	@cd requirements && $(BIN)/uv pip compile $(PIN) --python-version 3.11 --group ../pyproject.toml:dev -o dev.txt ../pyproject.toml
+	@cd requirements && $(BIN)/uv pip compile $(PIN) --python-version 3.12 --group ../pyproject.toml:dev -o dev-django60.txt ../pyproject.toml
+# Nothing in the files tells where the packages came from.
+PIN := --quiet --upgrade --no-header --no-annotate
+
+servers: $(VENV)/.dev
+	@scripts/provision servers
+	@$(BIN)/python -m tests.services --setup || test "$(CI)" != true
+
+clean: ## Remove what the other targets have made
+	rm -rf $(VENV) $(VENV)-3* .cache .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -f example/*.sqlite3*
+
+$(VENV)/bin/python:
+	@scripts/provision venv
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(VENV)/bin/python requirements/demo.txt pyproject.toml
+	@echo "Installing the demo into $(VENV)"
+	@$(BIN)/pip install --quiet -r requirements/demo.txt
+	@$(BIN)/pip install --quiet --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python requirements/dev.txt pyproject.toml
+	@echo "Installing the tests into $(VENV)"
+	@$(BIN)/pip install --quiet -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --no-deps --editable .
+	@touch $@

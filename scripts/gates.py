@@ -1,0 +1,116 @@
+"""Runs every gate and every test one after the other, then sums up; knows the tools, not the code.
+
+Exits nonzero where any of them failed. ``--lint`` leaves the tests out.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+LINT = {
+    "style (ruff)": ["ruff", "check", "."],
+    "types (mypy --strict)": ["mypy"],
+    "floors (import-linter)": ["lint-imports", "--no-logo"],
+}
+
+# What meets a database: run on SQLite with everything else, and again on PostgreSQL.
+ON_A_DATABASE = [
+    "tests/capture",
+    "tests/deriving",
+    "tests/convergence",
+    "tests/thirdparty",
+    "tests/test_channels.py",
+    "tests/test_rows.py",
+    "tests/test_testing.py",
+    "tests/test_tree.py",
+    "tests/test_views.py",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    name: str
+    passed: bool
+    seconds: float
+    closing: str
+    """The last line that the tool printed: a test runner's own count."""
+
+
+def whole_floors() -> list[str]:
+    """The modules of floors 0 to 2, as drawn in pyproject.toml, as file patterns: every branch of them is tested."""
+    configuration = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = configuration["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["id"] == "floors")
+    return [f"rxsse/{name.strip(' ()')}.py" for layer in layers[-3:] for name in layer.split(":")]
+
+
+def run(name: str, command: Sequence[str], **environment: str) -> Result:
+    """Run one tool with its output going through."""
+    print(f"\n== {name}", flush=True)
+    begin = time.monotonic()
+    closing = ""
+    with subprocess.Popen(
+        [BIN / command[0], *command[1:]],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            closing = line.strip() or closing
+    return Result(name, process.returncode == 0, time.monotonic() - begin, closing)
+
+
+def pytest(name: str, paths: Iterable[str], **environment: str) -> Result:
+    return run(name, ["coverage", "run", "-m", "pytest", "--color=no", *paths], **environment)
+
+
+def tests() -> list[Result]:
+    run("coverage: forget the last run", ["coverage", "erase"])
+    results = [pytest("tests on SQLite", [])]
+    if "PGHOST" in os.environ:
+        there = [path for path in ON_A_DATABASE if (ROOT / path).exists()]
+        results.append(pytest("tests on PostgreSQL", there, RXSSE_TEST_DATABASE="postgresql"))
+    run("coverage", ["coverage", "combine", "--quiet"])
+    run("coverage, all floors", ["coverage", "report"])
+    floors = ",".join(whole_floors())
+    whole = ["coverage", "report", f"--include={floors}", "--fail-under=100"]
+    return [*results, run("coverage, every branch of floors 0 to 2", whole)]
+
+
+def sum_up(results: Sequence[Result]) -> int:
+    print("\n== summary")
+    for result in results:
+        print(f"{'ok    ' if result.passed else 'FAILED'} {result.seconds:6.1f} s  {result.name}")
+    if "PGHOST" not in os.environ:
+        print("left out      tests on PostgreSQL: no server (`python -m tests.services` starts one)")
+    for result in results:
+        if result.name.startswith("tests on"):
+            print(result.closing)
+    return 0 if all(result.passed for result in results) else 1
+
+
+def main(arguments: Sequence[str]) -> int:
+    results = [run(name, command) for name, command in LINT.items()]
+    if "--lint" not in arguments:
+        results += tests()
+    return sum_up(results)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
