@@ -1,0 +1,137 @@
+"""Channels over the test domain, as users write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Count, Q, QuerySet
+
+from rxsse import StateChannel
+from tests.domain import serializers
+from tests.domain.models import Board, Digest, Sketch, Task
+
+
+class SignedInChannel(StateChannel):
+    """What the channels below have in common."""
+
+    class Meta:
+        abstract = True
+
+    def has_permission(self, user: Any, **kwargs: Any) -> bool:
+        return bool(user.is_authenticated)
+
+
+class BoardChannel(SignedInChannel):
+    """One topic, however it is addressed."""
+
+    class Meta:
+        anchor = serializers.BoardSerializer()
+        lookup_field = "slug"
+
+
+class PrivateBoardChannel(SignedInChannel):
+    """Per user, because some rows are."""
+
+    class Meta:
+        anchor = serializers.PrivateBoardSerializer()
+
+
+class TaskChannel(SignedInChannel):
+    class Meta:
+        anchor = serializers.TaskSerializer()
+
+
+class TagChannel(SignedInChannel):
+    class Meta:
+        anchor = serializers.TagSerializer()
+
+
+class PersonChannel(SignedInChannel):
+    class Meta:
+        anchor = serializers.PersonSerializer()
+
+
+class MemberChannel(SignedInChannel):
+    """Nobody but the member."""
+
+    class Meta:
+        anchor = serializers.MemberSerializer()
+
+    def has_permission(self, user: Any, user_id: int) -> bool:
+        return bool(user.pk == user_id)
+
+
+class CoverChannel(SignedInChannel):
+    class Meta:
+        anchor = serializers.CoveredSerializer()
+
+
+class LedgerChannel(SignedInChannel):
+    class Meta:
+        anchor = serializers.LedgerSerializer()
+
+
+class DigestChannel(SignedInChannel):
+    """A single row out of a query: gone when it no longer meets the condition."""
+
+    class Meta:
+        anchor = serializers.DigestSerializer()
+
+    def get_queryset(self) -> QuerySet[Digest]:
+        return Digest.objects.filter(pages__gt=0)
+
+
+class SketchesChannel(SignedInChannel):
+    """The rows of a proxy."""
+
+    class Meta:
+        anchor = serializers.SketchSerializer(many=True)
+        audience = "shared"
+
+    def get_queryset(self) -> QuerySet[Sketch]:
+        return Sketch.objects.filter(board__slug=self.kwargs["slug"])
+
+
+class MyTasksChannel(SignedInChannel):
+    """A filter, an order and a slice, for one reader."""
+
+    class Meta:
+        anchor = serializers.OpenTaskSerializer(many=True)
+
+    def get_queryset(self) -> QuerySet[Task]:
+        return Task.objects.filter(assignee=self.user, done=False).order_by("position", "pk")[:3]
+
+
+class RedTasksChannel(SignedInChannel):
+    """A filter through two joins, which find a row more than once."""
+
+    class Meta:
+        anchor = serializers.OpenTaskSerializer(many=True)
+        audience = "shared"
+
+    def get_queryset(self) -> QuerySet[Task]:
+        chosen = Q(labels__colour="red") | Q(board__team__name="red")
+        return Task.objects.filter(chosen).distinct().order_by("-title", "pk")
+
+
+class BusyBoardsChannel(SignedInChannel):
+    """What the database counts, and an order by it."""
+
+    class Meta:
+        anchor = serializers.BusySerializer(many=True)
+        audience = "shared"
+
+    def get_queryset(self) -> QuerySet[Board]:
+        return Board.objects.annotate(task_total=Count("tasks")).filter(task_total__gt=0).order_by("-task_total", "pk")
+
+
+class PeopleChannel(SignedInChannel):
+    """Every row, in no order that anybody asked for."""
+
+    class Meta:
+        anchor = serializers.UserSerializer(many=True)
+        audience = "shared"
+
+    def get_queryset(self) -> QuerySet[User]:
+        return User.objects.all()

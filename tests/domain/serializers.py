@@ -1,0 +1,346 @@
+"""Serializers over the test domain, as users write them: every shape that a tree can have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from rest_framework import serializers
+
+from tests.domain.models import (
+    Account,
+    Board,
+    Comment,
+    Counter,
+    Cover,
+    Digest,
+    Document,
+    Label,
+    Ledger,
+    Note,
+    Profile,
+    Report,
+    Secret,
+    Sketch,
+    Step,
+    Task,
+    Team,
+    Watch,
+)
+
+
+class TeamSerializer(serializers.ModelSerializer[Team]):
+    class Meta:
+        model = Team
+        fields = ("id", "name")
+
+
+class ProfileSerializer(serializers.ModelSerializer[Profile]):
+    team = TeamSerializer(read_only=True)
+
+    class Meta:
+        model = Profile
+        fields = ("bio", "team")
+
+
+class UserSerializer(serializers.ModelSerializer[User]):
+    class Meta:
+        model = User
+        fields = ("id", "username")
+
+
+class PersonSerializer(serializers.ModelSerializer[User]):
+    """A one-to-one from its other end, absent at times: as a row, as a dotted leaf, with a default."""
+
+    profile = ProfileSerializer(read_only=True)
+    bio = serializers.CharField(source="profile.bio", read_only=True)
+    team = serializers.CharField(source="profile.team.name", default="nowhere", read_only=True)
+    home = TeamSerializer(source="profile.team", read_only=True)
+
+    class Meta:
+        model = User
+        fields = ("id", "username", "profile", "bio", "team", "home")
+
+
+class LabelSerializer(serializers.ModelSerializer[Label]):
+    class Meta:
+        model = Label
+        fields = ("key", "colour")
+
+
+class CommentSerializer(serializers.ModelSerializer[Comment]):
+    author = UserSerializer(read_only=True)
+
+    class Meta:
+        model = Comment
+        fields = ("id", "author", "text")
+
+
+class StepSerializer(serializers.ModelSerializer[Step]):
+    class Meta:
+        model = Step
+        fields = ("id", "text")
+
+
+class NoteSerializer(serializers.ModelSerializer[Note]):
+    class Meta:
+        model = Note
+        fields = ("id", "text")
+
+
+class WatchSerializer(serializers.ModelSerializer[Watch]):
+    user = PersonSerializer(read_only=True)
+
+    class Meta:
+        model = Watch
+        fields = ("user", "rank")
+
+
+class PlanSerializer(serializers.ModelSerializer[Task]):
+    """Members of the same row, one level further in."""
+
+    class Meta:
+        model = Task
+        fields = ("position", "done")
+
+
+class SubtaskSerializer(serializers.ModelSerializer[Task]):
+    """Makes its JSON itself."""
+
+    class Meta:
+        model = Task
+        fields = ("id", "title")
+
+    def to_representation(self, instance: Task) -> dict[str, Any]:
+        shown = super().to_representation(instance)
+        shown["title"] = f"{instance.title} ({instance.children.count()})"
+        if instance.done:
+            shown["done"] = True
+        return shown
+
+
+class TaskSerializer(serializers.ModelSerializer[Task]):
+    plan = PlanSerializer(source="*", read_only=True)
+    assignee = UserSerializer(read_only=True)
+    children = SubtaskSerializer(many=True, read_only=True)
+    labels = LabelSerializer(many=True, read_only=True)
+    label_names: Any = serializers.StringRelatedField(many=True, source="labels", read_only=True)
+    watches = WatchSerializer(many=True, read_only=True)
+    watchers: Any = serializers.SlugRelatedField(many=True, slug_field="username", read_only=True)
+    comments = CommentSerializer(many=True, read_only=True)
+    steps = StepSerializer(many=True, read_only=True)
+    step_ids: Any = serializers.PrimaryKeyRelatedField(many=True, source="steps", read_only=True)
+    notes = NoteSerializer(many=True, read_only=True)
+    board_title = serializers.CharField(source="board.title", read_only=True)
+    home = TeamSerializer(source="board.team", read_only=True)
+    comment_count = serializers.SerializerMethodField()
+    heading = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Task
+        fields = (
+            "id",
+            "title",
+            "plan",
+            "assignee",
+            "parent",
+            "children",
+            "labels",
+            "label_names",
+            "watches",
+            "watchers",
+            "comments",
+            "steps",
+            "step_ids",
+            "notes",
+            "board",
+            "board_title",
+            "home",
+            "comment_count",
+            "heading",
+        )
+
+    def get_comment_count(self, task: Task) -> int:
+        return task.comments.count()
+
+    def get_heading(self, task: Task) -> str:
+        return f"{task.position}. {task.title}"
+
+
+class CoverSerializer(serializers.ModelSerializer[Cover]):
+    class Meta:
+        model = Cover
+        fields = ("board", "colour")
+
+
+class DocumentSerializer(serializers.ModelSerializer[Document]):
+    class Meta:
+        model = Document
+        fields = ("id", "title")
+
+
+class BoardSerializer(serializers.ModelSerializer[Board]):
+    team = TeamSerializer(read_only=True)
+    owner = PersonSerializer(read_only=True)
+    cover = CoverSerializer(read_only=True)
+    tasks = TaskSerializer(many=True, read_only=True)
+    notes = NoteSerializer(many=True, read_only=True)
+    documents = DocumentSerializer(many=True, read_only=True)
+    task_count = serializers.SerializerMethodField()
+    visits = serializers.SerializerMethodField()
+    shout = serializers.CharField(read_only=True)
+    team_name: Any = serializers.StringRelatedField(source="team", read_only=True)
+    stamp = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Board
+        fields = (
+            "id",
+            "slug",
+            "code",
+            "title",
+            "shout",
+            "team",
+            "team_name",
+            "owner",
+            "cover",
+            "settings",
+            "budget",
+            "opened",
+            "length",
+            "rating",
+            "stamp",
+            "tasks",
+            "notes",
+            "documents",
+            "task_count",
+            "visits",
+        )
+
+    def get_task_count(self, board: Board) -> int:
+        return board.tasks.count()
+
+    def get_visits(self, board: Board) -> int:
+        """Reads a table that no relation leads to."""
+        return sum(Counter.objects.filter(name="visits").values_list("value", flat=True))
+
+    def get_stamp(self, board: Board) -> str:
+        return bytes(board.stamp).hex()
+
+
+class SecretSerializer(serializers.ModelSerializer[Secret]):
+    class Meta:
+        model = Secret
+        fields = ("id", "text", "owner")
+        user_key = "owner"
+
+
+class PrivateBoardSerializer(serializers.ModelSerializer[Board]):
+    """A board with rows that only their owner sees."""
+
+    secrets = SecretSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Board
+        fields = ("id", "title", "secrets")
+
+
+class ReportSerializer(serializers.ModelSerializer[Report]):
+    board: Any = serializers.SlugRelatedField(slug_field="title", read_only=True)
+    reviewer = UserSerializer(read_only=True)
+
+    class Meta:
+        model = Report
+        fields = ("id", "title", "pages", "reviewer", "board")
+
+
+class DigestSerializer(serializers.ModelSerializer[Digest]):
+    report = ReportSerializer(source="report_ptr", read_only=True)
+
+    class Meta:
+        model = Digest
+        fields = ("id", "title", "pages", "summary", "report")
+
+
+class SketchSerializer(serializers.ModelSerializer[Sketch]):
+    class Meta:
+        model = Sketch
+        fields = ("id", "title", "board")
+
+
+class TagSerializer(serializers.ModelSerializer[Label]):
+    """A many-to-many from its other end."""
+
+    tasks = PlanSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Label
+        fields = ("key", "colour", "tasks")
+
+
+class CoveredBoardSerializer(serializers.ModelSerializer[Board]):
+    team = TeamSerializer(read_only=True)
+
+    class Meta:
+        model = Board
+        fields = ("id", "title", "team")
+
+
+class CoveredSerializer(serializers.ModelSerializer[Cover]):
+    """A one-to-one from the end that has the column."""
+
+    board = CoveredBoardSerializer(read_only=True)
+
+    class Meta:
+        model = Cover
+        fields = ("colour", "board")
+
+
+class BusySerializer(serializers.ModelSerializer[Board]):
+    """Shows what the query has counted."""
+
+    task_total = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = Board
+        fields = ("id", "title", "task_total")
+
+
+class OpenTaskSerializer(serializers.ModelSerializer[Task]):
+    assignee = UserSerializer(read_only=True)
+    board: Any = serializers.StringRelatedField(read_only=True)
+
+    class Meta:
+        model = Task
+        fields = ("id", "title", "done", "position", "assignee", "board")
+
+
+class MemberSerializer(serializers.ModelSerializer[User]):
+    """The same rows at several depths: a person's tasks, their comments, those comments' authors."""
+
+    tasks = TaskSerializer(many=True, read_only=True)
+    boards: Any = serializers.PrimaryKeyRelatedField(many=True, read_only=True)
+    profile = ProfileSerializer(read_only=True)
+
+    class Meta:
+        model = User
+        fields = ("id", "username", "profile", "tasks", "boards")
+
+
+class AccountSerializer(serializers.ModelSerializer[Account]):
+    class Meta:
+        model = Account
+        fields = ("id", "amount")
+
+
+class LedgerSerializer(serializers.ModelSerializer[Ledger]):
+    accounts = AccountSerializer(many=True, read_only=True)
+    # The sum once more, by another way to the same rows.
+    total = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Ledger
+        fields = ("id", "name", "accounts", "total")
+
+    def get_total(self, ledger: Ledger) -> int:
+        return sum(ledger.accounts.values_list("amount", flat=True))
