@@ -38,8 +38,11 @@ class Source(Protocol):
     def activate(self, topic: Topic, sink: Sink) -> Future[Cursor]:
         """Make ``topic`` hot. Resolves with the cursor that the next `Sink.patched` continues."""
 
-    def deactivate(self, topic: Topic) -> None:
-        """Nobody here reads ``topic`` any more; the sink is told nothing after this returns."""
+    def deactivate(self, topic: Topic, sink: Sink) -> None:
+        """Nobody behind ``sink`` reads ``topic`` any more; it is told nothing after this returns.
+
+        Each event loop that serves streams has a sink of its own, so a topic may have several.
+        """
 
     def snapshot(self, topic: Topic) -> Future[tuple[Cursor, bytes]]:
         """A state not older than this call's last `patched`, as JSON text. Same bytes object while unchanged."""
