@@ -12,17 +12,14 @@ from tests.domain import serializers
 from tests.domain.models import Board, Digest, Sketch, Task
 
 
-class SignedInChannel(StateChannel):
+class SignedIn:
     """What the channels below have in common."""
-
-    class Meta:
-        abstract = True
 
     def has_permission(self, user: Any, **kwargs: Any) -> bool:
         return bool(user.is_authenticated)
 
 
-class BoardChannel(SignedInChannel):
+class BoardChannel(SignedIn, StateChannel):
     """One topic, however it is addressed."""
 
     class Meta:
@@ -30,29 +27,29 @@ class BoardChannel(SignedInChannel):
         lookup_field = "slug"
 
 
-class PrivateBoardChannel(SignedInChannel):
+class PrivateBoardChannel(SignedIn, StateChannel):
     """Per user, because some rows are."""
 
     class Meta:
         anchor = serializers.PrivateBoardSerializer()
 
 
-class TaskChannel(SignedInChannel):
+class TaskChannel(SignedIn, StateChannel):
     class Meta:
         anchor = serializers.TaskSerializer()
 
 
-class TagChannel(SignedInChannel):
+class TagChannel(SignedIn, StateChannel):
     class Meta:
         anchor = serializers.TagSerializer()
 
 
-class PersonChannel(SignedInChannel):
+class PersonChannel(SignedIn, StateChannel):
     class Meta:
         anchor = serializers.PersonSerializer()
 
 
-class MemberChannel(SignedInChannel):
+class MemberChannel(SignedIn, StateChannel):
     """Nobody but the member."""
 
     class Meta:
@@ -62,17 +59,17 @@ class MemberChannel(SignedInChannel):
         return bool(user.pk == user_id)
 
 
-class CoverChannel(SignedInChannel):
+class CoverChannel(SignedIn, StateChannel):
     class Meta:
         anchor = serializers.CoveredSerializer()
 
 
-class LedgerChannel(SignedInChannel):
+class LedgerChannel(SignedIn, StateChannel):
     class Meta:
         anchor = serializers.LedgerSerializer()
 
 
-class DigestChannel(SignedInChannel):
+class DigestChannel(SignedIn, StateChannel):
     """A single row out of a query: gone when it no longer meets the condition."""
 
     class Meta:
@@ -82,7 +79,7 @@ class DigestChannel(SignedInChannel):
         return Digest.objects.filter(pages__gt=0)
 
 
-class SketchesChannel(SignedInChannel):
+class SketchesChannel(SignedIn, StateChannel):
     """The rows of a proxy."""
 
     class Meta:
@@ -93,7 +90,7 @@ class SketchesChannel(SignedInChannel):
         return Sketch.objects.filter(board__slug=self.kwargs["slug"])
 
 
-class MyTasksChannel(SignedInChannel):
+class MyTasksChannel(SignedIn, StateChannel):
     """A filter, an order and a slice, for one reader."""
 
     class Meta:
@@ -103,7 +100,7 @@ class MyTasksChannel(SignedInChannel):
         return Task.objects.filter(assignee=self.user, done=False).order_by("position", "pk")[:3]
 
 
-class RedTasksChannel(SignedInChannel):
+class RedTasksChannel(SignedIn, StateChannel):
     """A filter through two joins, which find a row more than once."""
 
     class Meta:
@@ -115,7 +112,7 @@ class RedTasksChannel(SignedInChannel):
         return Task.objects.filter(chosen).distinct().order_by("-title", "pk")
 
 
-class BusyBoardsChannel(SignedInChannel):
+class BusyBoardsChannel(SignedIn, StateChannel):
     """What the database counts, and an order by it."""
 
     class Meta:
@@ -126,7 +123,7 @@ class BusyBoardsChannel(SignedInChannel):
         return Board.objects.annotate(task_total=Count("tasks")).filter(task_total__gt=0).order_by("-task_total", "pk")
 
 
-class PeopleChannel(SignedInChannel):
+class PeopleChannel(SignedIn, StateChannel):
     """Every row, in no order that anybody asked for."""
 
     class Meta:
