@@ -1,5 +1,6 @@
 """The REST API that changes what the streams show; people see and change the projects they take part in."""
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from rest_framework import mixins, viewsets
 from rest_framework.authtoken.views import ObtainAuthToken
@@ -12,6 +13,7 @@ from projects.permissions import BoardPermission, require_role, visible
 from projects.serializers import (
     CommentSerializer,
     MembershipSerializer,
+    PersonSerializer,
     ProjectSerializer,
     TagSerializer,
     TaskSerializer,
@@ -95,6 +97,13 @@ class CommentViewSet(BoardViewSet):
         serializer.save()
 
 
+class PersonViewSet(viewsets.ReadOnlyModelViewSet):
+    """Everybody who could be given a task."""
+
+    queryset = get_user_model().objects.order_by("pk")
+    serializer_class = PersonSerializer
+
+
 class TagViewSet(mixins.CreateModelMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
     """Tags are shared by all projects: everybody may add one, the admin alone renames them."""
 
@@ -108,3 +117,4 @@ router.register("memberships", MembershipViewSet)
 router.register("tasks", TaskViewSet)
 router.register("comments", CommentViewSet)
 router.register("tags", TagViewSet)
+router.register("people", PersonViewSet, basename="person")

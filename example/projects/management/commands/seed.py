@@ -109,7 +109,7 @@ class Command(BaseCommand):
     def _hints(self, url: str, reader) -> None:
         token = Token.objects.get(user=reader).key
         project = Project.objects.get(name="Apollo")
-        task = project.tasks.get(title="Fuel the third stage")
+        task = project.tasks.filter(done=False).first() or project.tasks.create(title="Look out of the window")
         self.stdout.write(
             f"""
 Token of {reader.username}: {token}
@@ -118,8 +118,8 @@ Watch a project:
   curl -N -H "Authorization: Token {token}" {url}/rx/projects/{project.pk}/
 
 Change it from a second terminal, and see the patch arrive in the first:
-  curl -X PATCH -H "Authorization: Token {token}" -H "Content-Type: application/json" \\
-    -d '{{"title": "Fuel all three stages"}}' {url}/api/tasks/{task.pk}/
+  curl -X POST -H "Authorization: Token {token}" -H "Content-Type: application/json" \\
+    -d '{{"task": {task.pk}, "text": "Go for landing!"}}' {url}/api/comments/
 
 Or by hand: {url}/admin/ (admin / {PASSWORD}), and then {url}/rx/open-tasks/ in the same browser.
 """
