@@ -70,11 +70,12 @@ class Leaf:
 class Link:
     """Where a list's membership is written: the table and columns that tie child to parent.
 
-    ``label`` is the model that carries ``parent_attname``; ``through`` says that it is a
+    ``model`` is what the relation leads to. ``label`` is the model that carries ``parent_attname``; ``through`` says that it is a
     many-to-many's own table rather than the child's. ``by_key``: the column holds the
     parent's primary key.
     """
 
+    model: type[Model]
     label: str
     parent_attname: str
     through: bool
@@ -83,7 +84,7 @@ class Link:
 
 @dataclass(eq=False, slots=True)
 class Edge:
-    """A member made of rows."""
+    """A member made of rows. ``by_key``: whatever ties child to parent is a primary key, which never changes."""
 
     name: str
     field: Field[Any, Any, Any, Any]
@@ -92,6 +93,7 @@ class Edge:
     child: Node
     accessor: str = ""
     attname: str = ""
+    by_key: bool = True
     link: Link | None = None
 
 
@@ -216,12 +218,12 @@ def _classify(edge: Edge, model: type[Model], accessor: str) -> None:
     if edge.many:
         link = _link(descriptor)
         if link is not None:
-            edge.kind, edge.link = EdgeKind.LIST, link
+            edge.kind, edge.link, edge.by_key = EdgeKind.LIST, link, link.by_key
     elif type(descriptor) in (ForwardManyToOneDescriptor, ForwardOneToOneDescriptor):
-        edge.kind, edge.attname = EdgeKind.FORWARD, descriptor.field.attname  # type: ignore[union-attr]
+        column: Any = descriptor.field  # type: ignore[union-attr]
+        edge.kind, edge.attname, edge.by_key = EdgeKind.FORWARD, column.attname, _targets_key(column)
     elif type(descriptor) is ReverseOneToOneDescriptor:
-        column = descriptor.related.field  # type: ignore[attr-defined]
-        edge.kind, edge.link = EdgeKind.REVERSE_ONE, _column_link(column)
+        edge.kind, edge.link = EdgeKind.REVERSE_ONE, _column_link(descriptor.related.field)  # type: ignore[attr-defined]
 
 
 def _link(descriptor: Any) -> Link | None:
@@ -232,16 +234,17 @@ def _link(descriptor: Any) -> Link | None:
         through = relation.through
         name = relation.field.m2m_reverse_field_name() if descriptor.reverse else relation.field.m2m_field_name()
         column = through._meta.get_field(name)
-        return Link(label_of(through), column.attname, True, _targets_key(column))
+        model = relation.model if not descriptor.reverse else relation.related_model
+        return Link(model, label_of(through), column.attname, True, _targets_key(column))
     if type(descriptor) is ReverseGenericManyToOneDescriptor:
         generic: GenericRel = descriptor.rel
         child = generic.model
-        return Link(label_of(child), child._meta.get_field(generic.field.object_id_field_name).attname, False, True)
+        return Link(child, label_of(child), child._meta.get_field(generic.field.object_id_field_name).attname, False, True)
     return None
 
 
 def _column_link(column: ForeignKey[Any, Any]) -> Link:
-    return Link(label_of(column.model), column.attname, False, _targets_key(column))
+    return Link(column.model, label_of(column.model), column.attname, False, _targets_key(column))
 
 
 def _targets_key(column: Any) -> bool:

@@ -1,0 +1,106 @@
+"""Looks at a queryset's construction: can one changed row be followed through it, or must it be read whole?
+
+Runs no query. In doubt the answer is "read it whole" (slower, never wrong).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Field, Model, QuerySet
+from django.db.models.expressions import Col, F, OrderBy
+from django.db.models.lookups import Lookup, Transform
+from django.db.models.sql.where import WhereNode
+
+_PLAIN_VALUES = (str, int, float, bool, bytes, type(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """``simple``: membership of a row depends on that row's own columns alone.
+
+    ``filtered``: some rows of the table are left out. ``order``: the attnames that the order
+    depends on, None where it can't be told from the row's own columns.
+    """
+
+    simple: bool
+    filtered: bool
+    order: tuple[str, ...] | None
+
+
+def shape_of(queryset: QuerySet[Any]) -> Shape:
+    """Judge a queryset of model instances."""
+    query: Any = queryset.query
+    own = {parent._meta.db_table for parent in (queryset.model, *queryset.model._meta.all_parents)}
+    simple = (
+        not query.combinator
+        and not query.distinct
+        and not query.is_sliced
+        and not query.extra
+        and query.group_by is None
+        and not query.annotations
+        and not query.deferred_loading[0]
+        and all(join.table_name in own for join in query.alias_map.values())
+        and _only_columns(query.where)
+    )
+    return Shape(simple, bool(query.where), _order(queryset))
+
+
+def _only_columns(where: WhereNode) -> bool:
+    return all(_is_simple_condition(child) for child in where.children)
+
+
+def _is_simple_condition(condition: Any) -> bool:
+    if isinstance(condition, WhereNode):
+        return _only_columns(condition)
+    return isinstance(condition, Lookup) and _is_column(condition.lhs) and _is_plain(condition.rhs)
+
+
+def _is_column(expression: Any) -> bool:
+    if isinstance(expression, Transform):
+        return all(_is_column(source) for source in expression.get_source_expressions())
+    return isinstance(expression, Col)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return all(_is_plain(member) for member in value)
+    return isinstance(value, _PLAIN_VALUES) or (
+        not hasattr(value, "resolve_expression") and not hasattr(value, "as_sql") and not isinstance(value, QuerySet)
+    )
+
+
+def _order(queryset: QuerySet[Any]) -> tuple[str, ...] | None:
+    query: Any = queryset.query
+    if query.extra_order_by:
+        return None
+    terms = query.order_by or (queryset.model._meta.ordering if query.default_ordering else ())
+    attnames: list[str] = []
+    for term in terms:
+        attname = _ordered_by(term, queryset.model)
+        if attname is None:
+            return None
+        attnames.append(attname)
+    return tuple(attnames)
+
+
+def _ordered_by(term: Any, model: type[Model]) -> str | None:
+    if isinstance(term, OrderBy):
+        term = term.expression
+    if isinstance(term, F):
+        term = term.name
+    if not isinstance(term, str):
+        return None
+    name = term.lstrip("-+")
+    if name == "pk":
+        return "pk"
+    try:
+        column = model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+    if not isinstance(column, Field) or not column.concrete:
+        return None
+    # Ordering by a relation's name means ordering by the related model's own ordering.
+    return None if column.is_relation and name != column.attname else column.attname
