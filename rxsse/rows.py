@@ -1,10 +1,12 @@
-"""Names rows: a model's label and a primary key as text, the same on the writer's and the owner's side.
+"""Names rows: a model's label and its values as text, the same on the writer's and the owner's side.
 
 Knows models, never a database.
 """
 
 from __future__ import annotations
 
+import datetime
+import decimal
 from typing import Any
 
 from django.db.models import Model
@@ -16,17 +18,21 @@ def label_of(model: type[Model]) -> str:
 
 
 def key_of(model: type[Model], pk: Any) -> str:
-    """``pk`` as canonical text, however it was given (``UUID`` or its text, ``7`` or ``"7"``)."""
-    fields = getattr(model._meta, "pk_fields", None) or [model._meta.pk]
+    """``pk`` as canonical text, however it was given (``UUID`` or its text, ``7`` or ``"7"``).
+
+    A composite key is given as a sequence. Raises what the field's ``to_python`` raises where
+    ``pk`` can't be a key of ``model`` (``ValidationError``, mostly).
+    """
+    fields = model._meta.pk_fields  # since Django 5.2
     if len(fields) == 1:
         return _text(fields[0], pk)
-    return ",".join(_text(field, part).replace("\\", "\\\\").replace(",", "\\,") for field, part in zip(fields, pk, strict=True))
+    parts = (_text(field, part) for field, part in zip(fields, pk, strict=True))
+    return ",".join(part.replace("\\", "\\\\").replace(",", "\\,") for part in parts)
 
 
-def _text(field: Any, value: Any) -> str:
-    while field.remote_field is not None:
-        field = field.target_field
-    return str(field.to_python(value))
+def text_of(field: Any, value: Any) -> str | None:
+    """The value of any column as canonical text, None for NULL; a foreign key's is that of the key it names."""
+    return None if value is None else _text(field, value)
 
 
 def keys_of(instance: Model) -> tuple[tuple[str, str], ...]:
@@ -38,3 +44,17 @@ def keys_of(instance: Model) -> tuple[tuple[str, str], ...]:
         value = getattr(instance, link.attname) if link is not None else instance.pk
         keys.append((label_of(parent), key_of(parent, value)))
     return tuple(keys)
+
+
+def _text(field: Any, value: Any) -> str:
+    while field.remote_field is not None:
+        field = field.target_field
+    value = field.to_python(value)
+    # Equal values of these types have several texts.
+    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+        return value.astimezone(datetime.UTC).isoformat()
+    if isinstance(value, decimal.Decimal):
+        return f"{value.normalize():f}"
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value).hex()
+    return str(value)

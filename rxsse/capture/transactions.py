@@ -1,0 +1,185 @@
+"""Keeps a ledger on each connection with an open transaction, and announces it around the commit.
+
+The ledger is on the connection, never in a thread-local: that is where ``using=``, threads and
+async code agree. Django's own ``on_commit`` is not used, because its hooks may raise before
+ours is reached, don't exist outside ``atomic``, and are counted by applications' own tests
+(``captureOnCommitCallbacks``). Knows nothing of how statements are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from django.db import DataError, IntegrityError, InternalError, NotSupportedError, ProgrammingError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from rxsse.capture.announcing import Transaction, complain, current, harmless, watching
+from rxsse.capture.ledger import Journal, Ledger, Page, anything, late
+from rxsse.messages import Change, Operation
+
+_LEDGER = "_rxsse_ledger"
+_JOURNAL = "_rxsse_journal"
+
+# After one of these nothing was written. Any other may hide a commit that has taken place.
+REFUSALS = (IntegrityError, DataError, ProgrammingError, NotSupportedError, InternalError)
+
+Read = Callable[[], tuple[Change, ...]]
+
+
+def is_open(connection: BaseDatabaseWrapper) -> bool:
+    """Whether a statement would run in a transaction that ends later. Connects nothing."""
+    if connection.in_atomic_block:
+        return True
+    # Not yet connected: `get_autocommit` would connect, with errors of its own.
+    return not (connection.autocommit if connection.connection is not None else connection.settings_dict["AUTOCOMMIT"])
+
+
+def read_safely(read: Read, model: str, operation: Operation) -> tuple[Change, ...]:
+    """What ``read`` finds; where it fails, that any rows may have been written."""
+    try:
+        return read()
+    except Exception:
+        complain(f"The rows of an {operation.value.upper()} on {model} can't be read, all are announced")
+        return (anything(model, operation),)
+
+
+@harmless
+def note(connection: BaseDatabaseWrapper, model: str, operation: Operation, read: Read) -> None:
+    """Note what a statement wrote in the connection's open transaction."""
+    ledger: Ledger | None = connection.__dict__.get(_LEDGER)
+    if ledger is None:
+        ledger = connection.__dict__[_LEDGER] = Ledger()
+    if watching(model) is None:
+        # Its rows don't matter, unless somebody begins to watch before the commit.
+        ledger.page.unwatched.add((model, operation))
+        return
+    changes = read_safely(read, model, operation)
+    for change in changes:
+        ledger.page.add(change)
+    _write_journal(connection, changes)
+
+
+def alone(
+    connection: BaseDatabaseWrapper,
+    model: str,
+    operation: Operation,
+    before: Read,
+    execute: Callable[[], Any],
+    after: Callable[[Any], tuple[Change, ...]],
+    *,
+    single: bool,
+) -> Any:
+    """Execute a statement that is a transaction of its own, and announce it.
+
+    Where it isn't a ``single`` one, an error may come when the first ones are committed.
+    """
+    feed = watching(model)
+    if feed is None:
+        result = execute()
+        feed = watching(model)  # as in `commit`
+        if feed is not None:
+            Transaction(feed, connection.alias).commit(read_safely(lambda: after(result), model, operation))
+        return result
+    transaction = Transaction(feed, connection.alias)
+    transaction.prepare(read_safely(before, model, operation))
+    try:
+        result = execute()
+    except BaseException as error:
+        if single and isinstance(error, REFUSALS):
+            transaction.withdraw()
+        else:
+            transaction.doubt()
+        raise
+    transaction.commit(read_safely(lambda: after(result), model, operation))
+    return result
+
+
+def commit(connection: BaseDatabaseWrapper, execute: Callable[[], Any]) -> Any:
+    """Commit by ``execute``, and announce what the ledger holds."""
+    ledger: Ledger | None = connection.__dict__.get(_LEDGER)
+    feed = current() if ledger is not None else None
+    if ledger is None or feed is None or connection.in_atomic_block:
+        return execute()
+    page = ledger.whole()
+    transaction = Transaction(feed, connection.alias)
+    changes = (*page.changes(), *_late(page))
+    transaction.prepare(changes)
+    # A commit that fails leaves the ledger: outside `atomic` it can be tried again. A rollback takes it.
+    try:
+        result = execute()
+    except BaseException as error:
+        if isinstance(error, REFUSALS):
+            transaction.withdraw()
+        else:
+            transaction.doubt()
+        raise
+    connection.__dict__.pop(_LEDGER, None)
+    # Who began to watch while the commit ran may have taken a snapshot without it.
+    transaction.commit((*changes, *(change for change in _late(page) if change not in changes)))
+    return result
+
+
+@harmless
+def end(connection: BaseDatabaseWrapper) -> None:
+    """The transaction was rolled back, or went down with its connection."""
+    ledger: Ledger | None = connection.__dict__.pop(_LEDGER, None)
+    if ledger is not None:
+        _take_back(connection, ledger.whole())
+
+
+@harmless
+def savepoint(connection: BaseDatabaseWrapper, sid: str | None) -> None:
+    ledger: Ledger | None = connection.__dict__.get(_LEDGER)
+    if ledger is not None and sid is not None:
+        ledger.savepoint(sid)
+
+
+@harmless
+def release(connection: BaseDatabaseWrapper, sid: str) -> None:
+    ledger: Ledger | None = connection.__dict__.get(_LEDGER)
+    if ledger is not None:
+        ledger.release(sid)
+
+
+@harmless
+def rollback_to(connection: BaseDatabaseWrapper, sid: str) -> None:
+    ledger: Ledger | None = connection.__dict__.get(_LEDGER)
+    if ledger is not None:
+        _take_back(connection, ledger.rollback(sid))
+
+
+class Pending(NamedTuple):
+    """What one connection sees that others may not; ``position`` is to be given back as ``since``."""
+
+    position: int
+    changes: tuple[Change, ...]
+
+
+def pending(using: str = "default", since: int | None = None) -> Pending:
+    """The changes of this thread's open transaction on ``using``; for tests, where nothing is ever committed.
+
+    With the ``position`` of an earlier answer, those made since, and those taken back by a
+    rollback since: both are differences to what the connection saw then.
+    """
+    connection = connections[using]
+    journal: Journal = connection.__dict__.setdefault(_JOURNAL, Journal())
+    if since is not None:
+        return Pending(journal.position, journal.since(since))
+    ledger: Ledger | None = connection.__dict__.get(_LEDGER)
+    return Pending(journal.position, () if ledger is None else ledger.whole().changes())
+
+
+def _late(page: Page) -> tuple[Change, ...]:
+    return late(page, lambda model: watching(model) is not None) if page.unwatched else ()
+
+
+def _take_back(connection: BaseDatabaseWrapper, page: Page) -> None:
+    if _JOURNAL in connection.__dict__:
+        _write_journal(connection, (*page.changes(), *_late(page)))
+
+
+def _write_journal(connection: BaseDatabaseWrapper, changes: tuple[Change, ...]) -> None:
+    journal: Journal | None = connection.__dict__.get(_JOURNAL)
+    if journal is not None:
+        journal.write(changes)
