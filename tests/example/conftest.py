@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import jsonpatch
@@ -85,17 +85,16 @@ class Demo:
     url: str
     database: Path
     printed: str
-    tokens: dict[str, str] = field(default_factory=dict)
+    people: dict[str | None, Person] = field(default_factory=dict)
 
     def person(self, name: str | None) -> Person:
-        """Log in with the seed's password; None is a stranger."""
-        client = httpx.Client(base_url=self.url, timeout=SECONDS, trust_env=False)
-        if name is not None:
-            if name not in self.tokens:  # the API lets nobody try passwords all day
-                token = client.post("/api/token/", json={"username": name, "password": "demo"})
-                self.tokens[name] = token.json()["token"]
-            client.headers["Authorization"] = f"Token {self.tokens[name]}"
-        return Person(client)
+        """Somebody who has logged in with the seed's password; None is a stranger."""
+        if name not in self.people:  # once each: the API lets nobody try passwords all day
+            person = self.people[name] = Person(httpx.Client(base_url=self.url, timeout=SECONDS, trust_env=False))
+            if name is not None:
+                token = person.ask("POST", "/api/token/", {"username": name, "password": "demo"})["token"]
+                person.client.headers["Authorization"] = f"Token {token}"
+        return self.people[name]
 
     def manage(self, *arguments: str) -> str:
         """Run one of Django's commands on the demo's database, from another process."""
@@ -126,7 +125,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         start_new_session=True,
     )
     try:
-        yield Demo(f"http://127.0.0.1:{port}", database, _until_served(process))
+        served = Demo(f"http://127.0.0.1:{port}", database, _until_served(process))
+        yield served
+        for person in served.people.values():
+            person.client.close()
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(SECONDS)
@@ -145,8 +147,15 @@ def _until_served(process: subprocess.Popen[str]) -> str:
     else:
         pytest.fail(f"make demo did not come up:\n{printed}")
     too_late.cancel()
-    threading.Thread(target=process.stdout.read, daemon=True).start()
+    threading.Thread(target=_read_on, args=(process.stdout,), daemon=True).start()
     return printed
+
+
+def _read_on(output: IO[str]) -> None:
+    """Keep the pipe from filling up, until the other end closes it."""
+    with output:
+        for _ in output:
+            pass
 
 
 @pytest.fixture
