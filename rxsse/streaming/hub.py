@@ -1,0 +1,263 @@
+"""The topics and streams of one event loop, and what wakes them; knows neither HTTP nor Django."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from rxsse import wire
+from rxsse.conf import Settings, get_settings
+from rxsse.streaming import uvicorn
+from rxsse.streaming.source import Source
+from rxsse.streaming.topics import SLICE, HotTopic, bye
+
+if TYPE_CHECKING:
+    from rxsse.streaming.streams import Stream
+
+logger = logging.getLogger("rxsse.streaming")
+
+TICK_SECONDS = 0.2
+"""Pace of the one timer: uvicorn looks every 0.1 s whether to exit, and limits are seconds."""
+
+FAREWELL_SECONDS = 2.0
+"""Seconds that blocked clients are given for their ``bye``: a deploy does not wait for a phone in a tunnel."""
+
+
+class Hub:
+    """Serves streams on one event loop. `post` may be called from any thread, all else from the loop."""
+
+    def __init__(self, source: Source, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+        self.source = source
+        self.settings = settings
+        self.loop = loop
+        self.now = loop.time()
+        """The loop's time, as of the last wake-up."""
+        self.streams: dict[Stream, None] = {}
+        self.blocked: dict[Stream, asyncio.Task[None]] = {}
+        """Streams whose client does not read at present, and who finishes the write."""
+        self.topics: dict[str, HotTopic] = {}
+        self.closed = False
+        # What runs later must not keep the request alive that happened to be current (its contextvars).
+        self.context = contextvars.Context()
+        self._inbox: deque[tuple[HotTopic, Callable[..., None], tuple[Any, ...]]] = deque()
+        self._woken = False
+        self._grown: dict[HotTopic, None] = {}
+        self._cooling: dict[HotTopic, asyncio.TimerHandle] = {}
+        self._ticking: asyncio.TimerHandle | None = None
+        self._next_marks = 0.0
+        self._server = uvicorn.find_server()
+
+    # --- any thread ----------------------------------------------------------------------
+
+    def post(self, hot: HotTopic, happened: Callable[..., None], *given: Any) -> None:
+        """Run ``happened(*given)`` on the loop, in order, with one wake-up for all that is waiting."""
+        self._inbox.append((hot, happened, given))
+        # Looked at after the append and lowered before the inbox is emptied: no item is left behind.
+        if not self._woken:
+            self._woken = True
+            try:
+                self.loop.call_soon_threadsafe(self._drain, context=self.context)
+            except RuntimeError:  # the loop was closed: nobody is left to be told
+                self._inbox.clear()
+
+    def _drain(self) -> None:
+        self._woken = False
+        self.now = self.loop.time()
+        inbox = self._inbox
+        for _ in range(len(inbox)):
+            hot, happened, given = inbox.popleft()
+            if hot.closed:
+                continue
+            try:
+                happened(*given)
+            except Exception:
+                logger.exception("Topic %s could not take what it was told", hot.topic.name)
+        grown, self._grown = self._grown, {}
+        for hot in grown:
+            hot.fan_out()
+
+    # --- streams -------------------------------------------------------------------------
+
+    def connect(self, stream: Stream) -> None:
+        """Serve its topic to ``stream`` until either side ends it."""
+        self.now = self.loop.time()
+        stream.heard = self.now
+        self.streams[stream] = None
+        self._start_ticking()
+        if self.closed:
+            stream.finish(bye(self.settings.RETRY_MILLISECONDS))
+            return
+        name = stream.topic.name
+        hot = self.topics.get(name)
+        cold = hot is None
+        if hot is None:
+            hot = self.topics[name] = HotTopic(self, stream.topic)
+        elif hot in self._cooling:
+            self._cooling.pop(hot).cancel()
+        stream.hot, stream.topic = hot, hot.topic
+        hot.join(stream)
+        if cold:
+            hot.activate()
+
+    def leave(self, stream: Stream) -> None:
+        """Forget ``stream``."""
+        self.streams.pop(stream, None)
+        self.blocked.pop(stream, None)
+        hot = stream.hot
+        if hot is None:
+            return
+        hot.leave(stream)
+        if not hot.streams and not hot.closed and hot not in self._cooling and not self.closed:
+            self._cooling[hot] = self.call_later(self.settings.COOL_SECONDS, self.drop, hot)
+
+    def revoke(self, predicate: Callable[[Any], bool], reason: str) -> int:
+        """End every stream whose identity matches with ``revoked``, and say how many. Not one byte more for these."""
+        matching = [stream for stream in self.streams if predicate(stream.identity)]
+        for stream in matching:
+            if stream in self.blocked:
+                stream.cut()
+            else:
+                stream.finish(wire.revoked(reason))
+        return len(matching)
+
+    def close(self) -> None:
+        """Say ``bye`` to every stream and give every topic up. Clients that don't read are cut off soon after."""
+        if self.closed:
+            return
+        self.closed = True
+        for stream in list(self.streams):
+            stream.finish(bye(self.settings.RETRY_MILLISECONDS))
+        for hot in list(self.topics.values()):
+            self.drop(hot)
+        if self.streams:
+            self.call_later(FAREWELL_SECONDS, self._cut_all)
+
+    # --- topics --------------------------------------------------------------------------
+
+    def grown(self, hot: HotTopic) -> None:
+        """``hot`` has something new: fan it out when the batch has been taken in."""
+        self._grown[hot] = None
+
+    def forget(self, hot: HotTopic) -> None:
+        """The next reader of the topic asks the source anew."""
+        if self.topics.get(hot.topic.name) is hot:
+            del self.topics[hot.topic.name]
+        if hot in self._cooling:
+            self._cooling.pop(hot).cancel()
+        hot.closed = True
+
+    def drop(self, hot: HotTopic) -> None:
+        """Give the topic up: nobody reads it any more, or it is gone."""
+        self.forget(hot)
+        try:
+            self.source.deactivate(hot.topic, hot)
+        except Exception:
+            logger.exception("The source could not deactivate topic %s", hot.topic.name)
+
+    # --- time ----------------------------------------------------------------------------
+
+    def call_soon(self, call: Callable[..., object], *given: Any) -> None:
+        self.loop.call_soon(call, *given, context=self.context)
+
+    def call_later(self, seconds: float, call: Callable[..., object], *given: Any) -> asyncio.TimerHandle:
+        return self.loop.call_later(seconds, call, *given, context=self.context)
+
+    def _start_ticking(self) -> None:
+        if self._ticking is None:
+            self._ticking = self.call_later(TICK_SECONDS, self._tick)
+
+    def _tick(self) -> None:
+        self._ticking = None
+        self.now = self.loop.time()
+        if not self.closed and self._server is not None and uvicorn.is_stopping(self._server):
+            self.close()
+        for stream in list(self.blocked):
+            if self.now - stream.heard > self.settings.WRITE_TIMEOUT:
+                stream.cut()
+        if self.settings.MARK_SECONDS and self.now >= self._next_marks:
+            self._next_marks = self.now + self.settings.MARK_SECONDS / 10
+            quiet_since = self.now - self.settings.MARK_SECONDS
+            self._mark([stream for stream in self.streams if stream.heard <= quiet_since])
+        if self.streams:
+            self._start_ticking()
+
+    def _mark(self, quiet: list[Stream]) -> None:
+        for stream in quiet[:SLICE]:
+            stream.mark()
+        if len(quiet) > SLICE:
+            self.call_soon(self._mark, quiet[SLICE:])
+
+    def _cut_all(self) -> None:
+        for stream in list(self.streams):
+            stream.cut()
+
+
+class Hubs:
+    """All hubs of one source in this process: one per event loop that serves streams."""
+
+    _all: weakref.WeakSet[Hubs] = weakref.WeakSet()
+
+    def __init__(self, source: Source, settings: Settings | None = None) -> None:
+        """Without ``settings``, those of Django at the time a hub is made."""
+        self._source = source
+        self._settings = settings
+        self._hubs: list[Hub] = []
+        self._lock = threading.Lock()
+        self._background: asyncio.AbstractEventLoop | None = None
+        self._all.add(self)
+
+    def here(self) -> Hub:
+        """The hub of the running event loop."""
+        return self._of(asyncio.get_running_loop())
+
+    def background(self) -> Hub:
+        """A hub on a thread of its own, for servers without an event loop."""
+        with self._lock:
+            if self._background is None or self._background.is_closed():
+                self._background = asyncio.new_event_loop()
+                threading.Thread(target=self._background.run_forever, name="rxsse-streams", daemon=True).start()
+            loop = self._background
+        return self._of(loop)
+
+    def revoke(self, predicate: Callable[[Any], bool], reason: str) -> None:
+        """End every stream in this process whose identity matches with ``revoked``. From any thread."""
+        self._everywhere(lambda hub: hub.revoke(predicate, reason))
+
+    def close(self) -> None:
+        """End every stream in this process with ``bye``. From any thread."""
+        self._everywhere(Hub.close)
+
+    @classmethod
+    def close_here(cls) -> None:
+        """End every stream of the running event loop with ``bye``."""
+        loop = asyncio.get_running_loop()
+        for hub in [hub for hubs in cls._all for hub in hubs._hubs if hub.loop is loop]:
+            hub.close()
+
+    def _of(self, loop: asyncio.AbstractEventLoop) -> Hub:
+        with self._lock:
+            for hub in self._hubs:
+                if hub.loop is loop:
+                    return hub
+            ended = [hub for hub in self._hubs if hub.loop.is_closed()]
+            hub = Hub(self._source, self._settings or get_settings(), loop)
+            self._hubs = [each for each in self._hubs if each not in ended] + [hub]
+        for each in ended:  # their loop ended without a shutdown: the source still counts them as readers
+            for hot in list(each.topics.values()):
+                each.drop(hot)
+        return hub
+
+    def _everywhere(self, call: Callable[[Hub], object]) -> None:
+        with self._lock:
+            hubs = list(self._hubs)
+        for hub in hubs:
+            try:
+                hub.loop.call_soon_threadsafe(call, hub)
+            except RuntimeError:  # the loop was closed
+                continue

@@ -1,0 +1,75 @@
+"""The response that becomes a stream: handed over by `rxsse.asgi`, iterated by every other server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from django.http import HttpRequest, StreamingHttpResponse
+
+from rxsse import wire
+from rxsse.messages import Topic
+from rxsse.streaming.hub import Hub, Hubs
+from rxsse.streaming.streams import PulledStream
+
+
+class StreamResponse(StreamingHttpResponse):
+    """Streams ``topic`` to one client, starting after ``cursor``.
+
+    ``cursor`` is what the client sent as ``Last-Event-ID``, unchecked, None for a client that
+    has none: whatever is wrong with it is said in the stream. ``identity`` says who reads, for
+    `Hubs.revoke`. Nothing of ``request`` is kept.
+
+    Under `rxsse.asgi` the connection is handed to the hub once the request is finished. Under
+    Django's own ASGI handler the response is iterated asynchronously, under WSGI synchronously,
+    which holds one thread per client. A HEAD request gets the headers only.
+    """
+
+    def __init__(
+        self, request: HttpRequest, hubs: Hubs, topic: Topic, cursor: str | None = None, identity: object = None
+    ) -> None:
+        self.hubs = hubs
+        self.topic = topic
+        self.cursor = cursor
+        self.identity = identity
+        self.is_head = request.method == "HEAD"
+        # An ASGI request has a scope, a DRF request passes the question on to it.
+        self._own: Any = self._iterate_asynchronously() if hasattr(request, "scope") else self._iterate()
+        super().__init__(self._own, headers=wire.HEADERS)
+
+    @property
+    def can_be_handed_over(self) -> bool:
+        """Whether there is a stream, and no middleware around it that has to be given its chunks."""
+        return self._iterator is self._own and self.is_async and not self.is_head
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        # Django's wrapper around the iterator would leave it to the garbage collector to end the stream.
+        return self._own if self._iterator is self._own and self.is_async else super().__aiter__()
+
+    async def _iterate_asynchronously(self) -> AsyncIterator[bytes]:
+        if self.is_head:
+            return
+        chunks = self._stream(self.hubs.here()).chunks()
+        try:
+            async for chunk in chunks:
+                yield chunk
+        finally:
+            await chunks.aclose()
+
+    def _iterate(self) -> Iterator[bytes]:
+        if self.is_head:
+            return
+        hub = self.hubs.background()
+        chunks = self._stream(hub).chunks()
+        try:
+            while True:
+                try:
+                    yield asyncio.run_coroutine_threadsafe(anext(chunks), hub.loop).result()
+                except StopAsyncIteration:
+                    return
+        finally:
+            asyncio.run_coroutine_threadsafe(chunks.aclose(), hub.loop).result()
+
+    def _stream(self, hub: Hub) -> PulledStream:
+        return PulledStream(hub, self.topic, self.cursor, self.identity)
