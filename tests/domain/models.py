@@ -10,6 +10,8 @@ from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelatio
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
 
+from rxsse import related_property
+
 
 class Team(models.Model):
     name = models.CharField(max_length=60)
@@ -51,6 +53,14 @@ class Board(models.Model):
     @property
     def shout(self) -> str:
         return f"{self.title.upper()}!"
+
+    @related_property("tasks", "board")
+    def open_tasks(self) -> models.QuerySet[Task]:
+        return self.tasks.filter(done=False).order_by("-position", "pk")
+
+    @property
+    def next_task(self) -> Task | None:
+        return self.tasks.filter(done=False).first()
 
 
 class Cover(models.Model):

@@ -167,6 +167,15 @@ class TaskSerializer(serializers.ModelSerializer[Task]):
         return f"{task.position}. {task.title}"
 
 
+class OpenTaskSerializer(serializers.ModelSerializer[Task]):
+    assignee = UserSerializer(read_only=True)
+    board: Any = serializers.StringRelatedField(read_only=True)
+
+    class Meta:
+        model = Task
+        fields = ("id", "title", "done", "position", "assignee", "board")
+
+
 class CoverSerializer(serializers.ModelSerializer[Cover]):
     class Meta:
         model = Cover
@@ -184,6 +193,8 @@ class BoardSerializer(serializers.ModelSerializer[Board]):
     owner = PersonSerializer(read_only=True)
     cover = CoverSerializer(read_only=True)
     tasks = TaskSerializer(many=True, read_only=True)
+    open_tasks = OpenTaskSerializer(many=True, read_only=True)
+    next_task = OpenTaskSerializer(read_only=True)
     notes = NoteSerializer(many=True, read_only=True)
     documents = DocumentSerializer(many=True, read_only=True)
     task_count = serializers.SerializerMethodField()
@@ -211,6 +222,8 @@ class BoardSerializer(serializers.ModelSerializer[Board]):
             "rating",
             "stamp",
             "tasks",
+            "open_tasks",
+            "next_task",
             "notes",
             "documents",
             "task_count",
@@ -304,15 +317,6 @@ class BusySerializer(serializers.ModelSerializer[Board]):
     class Meta:
         model = Board
         fields = ("id", "title", "task_total")
-
-
-class OpenTaskSerializer(serializers.ModelSerializer[Task]):
-    assignee = UserSerializer(read_only=True)
-    board: Any = serializers.StringRelatedField(read_only=True)
-
-    class Meta:
-        model = Task
-        fields = ("id", "title", "done", "position", "assignee", "board")
 
 
 class MemberSerializer(serializers.ModelSerializer[User]):

@@ -1,0 +1,149 @@
+"""Starts and stops the processes of a run: servers, writers, a database of its own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
+from random import Random
+from typing import IO
+
+START_SECONDS = 60.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class ServerProcess:
+    """A uvicorn process that can be killed and started again on its port."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "uvicorn", "tests.convergence.asgi:application", "--log-level", "warning"]
+        self._process = subprocess.Popen([*command, "--host", "127.0.0.1", "--port", str(self.port)])
+
+    def wait(self) -> None:
+        """Return when it answers."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
+                connection.request("GET", "/nothing/")
+                connection.getresponse().read()
+                connection.close()
+                return
+            except (OSError, HTTPException):
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("a server did not start; its output is above") from None
+                time.sleep(0.05)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise RuntimeError("a server did not end within ten seconds of SIGTERM") from None
+
+
+class WriterProcess:
+    """A process that writes when told to."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.convergence.writer"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._expect("ready")
+
+    def begin(self, count: int, seed: int, kind: str) -> None:
+        """Start ``count`` transactions; returns at once."""
+        self._pipe(self._process.stdin).write(f"{count} {seed} {kind}\n")
+        self._pipe(self._process.stdin).flush()
+
+    def finish(self) -> int:
+        """Wait for them; how many were rolled back because of others."""
+        return int(self._expect("done").split()[1])
+
+    def stop(self) -> None:
+        self._pipe(self._process.stdin).close()
+        self._process.wait(10)
+
+    def _expect(self, word: str) -> str:
+        line = self._pipe(self._process.stdout).readline()
+        if not line.startswith(word):
+            raise RuntimeError(f"a writer said {line!r} instead of {word!r}; its output is above")
+        return line
+
+    @staticmethod
+    def _pipe(pipe: IO[str] | None) -> IO[str]:
+        assert pipe is not None
+        return pipe
+
+
+@contextmanager
+def own_database() -> Iterator[None]:
+    """A PostgreSQL database of the run's own, and a PREFIX; in the environment, for every process."""
+    import psycopg
+
+    name = f"rxsse_{secrets.token_hex(4)}"
+    os.environ.update(
+        RXSSE_TEST_DATABASE="postgresql",
+        RXSSE_CONVERGENCE_DATABASE=name,
+        RXSSE_CONVERGENCE_PREFIX=name,
+        DJANGO_SETTINGS_MODULE="tests.convergence.settings",
+    )
+    with psycopg.connect("dbname=postgres", autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}".encode())
+        try:
+            yield
+        finally:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+class Fleet:
+    """Several servers and several writers."""
+
+    def __init__(self, servers: int, writers: int) -> None:
+        self.servers = [ServerProcess() for _ in range(servers)]
+        for server in self.servers:
+            server.wait()
+        self.writers = [WriterProcess() for _ in range(writers)]
+
+    @property
+    def ports(self) -> list[int]:
+        return [server.port for server in self.servers]
+
+    def write(self, count: int, rng: Random, money: bool) -> None:
+        for writer in self.writers:
+            writer.begin(count, rng.randint(0, 2**32), "money" if money else "all")
+
+    def wait(self) -> int:
+        return sum(writer.finish() for writer in self.writers)
+
+    def replace_a_server(self, rng: Random) -> None:
+        """Kill one, as the kernel would, and start it again."""
+        server = rng.choice(self.servers)
+        server.kill()
+        server.start()
+        server.wait()
+
+    def stop(self) -> None:
+        for writer in self.writers:
+            writer.stop()
+        for server in self.servers:
+            server.stop()

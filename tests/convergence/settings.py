@@ -1,0 +1,26 @@
+"""Settings of the servers and writers of a run with many processes."""
+
+from __future__ import annotations
+
+import os
+
+from tests.settings import *  # noqa: F403
+from tests.settings import DATABASES
+
+DATABASES["default"]["NAME"] = os.environ["RXSSE_CONVERGENCE_DATABASE"]
+DEBUG = False
+
+RXSSE = {
+    "REDIS_URL": os.environ["RXSSE_TEST_REDIS_URL"],
+    "MONGO_URL": os.environ["RXSSE_TEST_MONGO_URL"],
+    "PREFIX": os.environ["RXSSE_CONVERGENCE_PREFIX"],
+    # Short, so that a run sees leases taken over, topics cool down and logs trimmed.
+    "LEASE_SECONDS": 2.0,
+    "COOL_SECONDS": 1.0,
+    "MARK_SECONDS": 1.0,
+    "RETRY_MILLISECONDS": 100,
+    "LOG_LENGTH": 50,
+    "RING_LENGTH": 20,
+    # Off, because an audit would repair what this suite is there to find.
+    "AUDIT_SECONDS": 0.0,
+}

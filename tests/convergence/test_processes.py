@@ -1,0 +1,40 @@
+"""A short run with three servers and three writers at once, over Redis, MongoDB and PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests import services
+from tests.convergence.__main__ import SERVICES
+
+pytestmark = pytest.mark.services
+
+
+def run(*arguments: str) -> str:
+    missing = [name for name in SERVICES if not os.environ.get(name)]
+    if missing:
+        reason = f"{missing[0]} is not set: run the tests as 'python -m tests.services python -m pytest'"
+        if services.ON_CI:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.convergence", "--flavour", "processes", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_many_processes_agree() -> None:
+    assert "all equal" in run("--steps", "300")
+
+
+def test_no_revision_splits_a_transaction() -> None:
+    """Writers only move money between accounts; readers check the sum at every revision."""
+    assert "all equal" in run("--steps", "600", "--money")
