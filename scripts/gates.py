@@ -97,11 +97,10 @@ def sum_up(results: Sequence[Result]) -> int:
     print("\n== summary")
     for result in results:
         print(f"{'ok    ' if result.passed else 'FAILED'} {result.seconds:6.1f} s  {result.name}")
-    if "PGHOST" not in os.environ:
+    counts = [result.closing for result in results if result.name.startswith("tests on")]
+    if counts and "PGHOST" not in os.environ:
         print("left out      tests on PostgreSQL: no server (`python -m tests.services` starts one)")
-    for result in results:
-        if result.name.startswith("tests on"):
-            print(result.closing)
+    print(*counts, sep="\n")
     return 0 if all(result.passed for result in results) else 1
 
 
