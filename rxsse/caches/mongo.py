@@ -1,0 +1,354 @@
+"""The cache that processes share, in MongoDB; knows documents, not what the states say.
+
+Three collections, each beginning with PREFIX. One document in ``topics`` says all that is
+true of a topic: its ``epoch``, its ``head``, from where the log is whole (``floor``), which
+checkpoint stands at which revision (``base``), and who owns it. Patches and parts only hold
+bytes; what the topic's document does not point at does not exist, and expires.
+
+Every change is therefore made in this order: write the bytes, then change the topic's
+document by compare-and-set, acknowledged by a majority (a head that a failover takes back
+would be given to two different patches), then delete what it no longer points at. A process
+that dies between two steps leaves bytes that nobody reads.
+
+A patch counts from the moment its topic's ``head`` reaches it. The key of a patch is unique,
+so where two owners race for a revision one insert fails; the loser helps the winner's head
+forward before it raises `Conflict`, so that a winner that died in between blocks nobody.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from pymongo import MongoClient, ReadPreference, ReturnDocument, WriteConcern
+from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from rxsse.caches.base import BaseCache, Stored
+from rxsse.caches.parts import Document, Parts
+from rxsse.conf import Settings
+from rxsse.cursors import Cursor
+from rxsse.exceptions import Conflict, Unavailable
+from rxsse.messages import Topic
+
+ATTEMPTS = 3  # Reads that met a log being trimmed or replaced: the next one finds it settled.
+CACHED = ("epoch", "head", "floor", "base", "checkpoint", "parts", "touched")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _bounded(method: Callable[Concatenate[MongoCache, P], R]) -> Callable[Concatenate[MongoCache, P], R]:
+    """Raise `Unavailable` for whatever pymongo says within BACKEND_TIMEOUT."""
+
+    @wraps(method)
+    def bounded(cache: MongoCache, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(cache, *args, **kwargs)
+        except PyMongoError as error:
+            raise Unavailable(f"MongoDB at MONGO_URL failed: {error}") from error
+
+    return bounded
+
+
+class MongoCache(BaseCache):
+    shared = True
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        # Twice as long as the topic's document, which a renewed lease keeps: bytes never go before what points at them.
+        self._bytes_ttl = timedelta(seconds=2 * settings.CACHE_TTL)
+        self._inherited: list[MongoClient[Document]] = []
+        self._client: MongoClient[Document] | None = None
+        self._renew()
+        _caches.add(self)
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
+        if self._client is not None:
+            self._inherited.append(self._client)  # its sockets are the parent's: neither to use nor to close
+        self._client = None
+
+    def _open(self) -> MongoClient[Document]:
+        """Connect and create the indexes, once per process."""
+        with self._lock:
+            if self._client is None:
+                milliseconds = int(self._settings.BACKEND_TIMEOUT * 1_000)
+                client: MongoClient[Document] = MongoClient(
+                    self._settings.MONGO_URL,
+                    timeoutMS=milliseconds,
+                    serverSelectionTimeoutMS=milliseconds,
+                    connectTimeoutMS=milliseconds,
+                    appname="rxsse",
+                )
+                try:
+                    database = client.get_default_database("rxsse")
+                    for name in ("topics", "patches", "parts"):
+                        database[f"{self._settings.PREFIX}.{name}"].create_index("expires", expireAfterSeconds=0)
+                except BaseException:
+                    client.close()
+                    raise
+                self._bind(client)
+                self._client = client
+            return self._client
+
+    def _bind(self, client: MongoClient[Document]) -> None:
+        database = client.get_default_database("rxsse")
+        prefix = self._settings.PREFIX
+        self._topics = database.get_collection(
+            f"{prefix}.topics",
+            read_preference=ReadPreference.PRIMARY,
+            read_concern=ReadConcern("majority"),
+            write_concern=WriteConcern("majority"),
+        )
+        # Written before the topic's document that points at them: its majority includes them.
+        soon = WriteConcern(1)
+        primary = ReadPreference.PRIMARY
+        self._patches = database.get_collection(f"{prefix}.patches", read_preference=primary, write_concern=soon)
+        parts = database.get_collection(f"{prefix}.parts", read_preference=primary, write_concern=soon)
+        self._parts = Parts(parts, self._bytes_ttl)
+
+    # --- reading -------------------------------------------------------------------------
+
+    @_bounded
+    def head(self, topic: Topic) -> Cursor | None:
+        found = self._find(topic)
+        return None if found is None else Cursor(found["epoch"], found["head"])
+
+    @_bounded
+    def load(self, topic: Topic) -> Stored | None:
+        torn: Document = {}
+        for _ in range(ATTEMPTS):
+            found = self._find(topic)
+            if found is None:
+                return None
+            torn = {key: found[key] for key in ("epoch", "checkpoint", "head")}
+            state = self._parts.read(topic, found["checkpoint"], found["parts"])
+            patches = self._read(topic, found["epoch"], found["base"], found["head"])
+            if state is not None and patches is not None:
+                return Stored(Cursor(found["epoch"], found["base"]), state, patches)
+        # It stays torn, so bytes are gone for good: let the next one begin a new epoch.
+        self._forget(topic, torn)
+        return None
+
+    @_bounded
+    def since(self, topic: Topic, cursor: Cursor) -> Sequence[bytes] | None:
+        for _ in range(ATTEMPTS):
+            found = self._find(topic)
+            if found is None or found["epoch"] != cursor.epoch:
+                return None
+            if not found["floor"] <= cursor.revision <= found["head"]:
+                return None
+            patches = self._read(topic, cursor.epoch, cursor.revision, found["head"])
+            if patches is not None:
+                return patches
+        return None
+
+    def _find(self, topic: Topic) -> Document | None:
+        self._open()
+        return self._topics.find_one({"_id": topic.name, "epoch": {"$type": "string"}})
+
+    def _read(self, topic: Topic, epoch: str, after: int, head: int) -> Sequence[bytes] | None:
+        """The patches of the revisions ``after`` + 1 to ``head``; None where one is missing."""
+        patches: list[bytes] = []
+        for document in self._patches.find(_between(topic, epoch, after, head)).sort("_id", 1):
+            if document["_id"]["revision"] != after + len(patches) + 1:
+                return None
+            patch: bytes | None = document.get("patch")
+            if patch is None:
+                patch = self._parts.read(topic, document["checkpoint"], document["parts"])
+                if patch is None:
+                    return None
+            patches.append(patch)
+        return patches if len(patches) == head - after else None
+
+    # --- writing -------------------------------------------------------------------------
+
+    @_bounded
+    def begin(self, topic: Topic, cursor: Cursor, state: bytes, *, replacing: str | None) -> None:
+        self._open()
+        written = self._parts.write(topic, state)
+        revision = cursor.revision
+        fields = {"epoch": cursor.epoch, "head": revision, "floor": revision, "base": revision, **written}
+        try:
+            replaced = self._topics.find_one_and_update(
+                {"_id": topic.name, "epoch": replacing},
+                # As literals: in a pipeline a text that begins with "$" would be a field's name.
+                [{"$set": {**_literal(fields), "expires": self._expiry(), "touched": "$$NOW"}}],
+                upsert=replacing is None,
+                return_document=ReturnDocument.BEFORE,
+            )
+        except DuplicateKeyError:
+            replaced = None
+            lost = True
+        else:
+            lost = replaced is None and replacing is not None
+        if lost:
+            self._parts.delete(topic, written["checkpoint"])
+            raise Conflict(f"{topic.name} is no longer in epoch {replacing}; load it and try again")
+        self._delete_bytes(topic, replaced)
+
+    @_bounded
+    def append(self, topic: Topic, cursor: Cursor, patch: bytes) -> None:
+        self._open()
+        key = _key(topic, cursor.epoch, cursor.revision)
+        document: Document = {"_id": key, "size": len(patch), "expires": self._parts.expiry()}
+        document |= {"patch": patch} if self._parts.fits(patch) else self._parts.write(topic, patch)
+        try:
+            self._patches.insert_one(document)
+        except DuplicateKeyError:
+            self._advance(topic, cursor)
+            raise _conflict(topic, cursor) from None
+        if self._advance(topic, cursor):
+            return
+        found = self._find(topic)
+        if found and found["epoch"] == cursor.epoch and found["floor"] < cursor.revision <= found["head"]:
+            return  # a loser has helped
+        self._patches.delete_one({"_id": key})  # a former owner's, who has not noticed yet
+        raise _conflict(topic, cursor)
+
+    def _advance(self, topic: Topic, cursor: Cursor) -> bool:
+        before = {"_id": topic.name, "epoch": cursor.epoch, "head": cursor.revision - 1}
+        return self._topics.update_one(before, {"$set": {"head": cursor.revision}}).modified_count == 1
+
+    @_bounded
+    def checkpoint(self, topic: Topic, cursor: Cursor, state: bytes) -> None:
+        self._open()
+        written = self._parts.write(topic, state)
+        revision = cursor.revision
+        replaced = self._topics.find_one_and_update(
+            {"_id": topic.name, "epoch": cursor.epoch, "base": {"$lt": revision}, "head": {"$gte": revision}},
+            {"$set": {"base": revision, **written}},
+        )
+        if replaced is None:
+            self._parts.delete(topic, written["checkpoint"])
+            return
+        self._parts.delete(topic, replaced["checkpoint"])
+        self._trim(topic, replaced, revision)
+
+    def _trim(self, topic: Topic, found: Mapping[str, Any], base: int) -> None:
+        """Keep LOG_LENGTH patches and LOG_BYTES, but everything after ``base``."""
+        floor = max(found["floor"], min(base, found["head"] - self._settings.LOG_LENGTH))
+        known = _between(topic, found["epoch"], floor, found["head"])
+        size = 0
+        for document in self._patches.find(known, {"size": True}).sort("_id", -1):
+            size += document["size"]
+            if size > self._settings.LOG_BYTES:
+                floor = min(base, document["_id"]["revision"])
+                break
+        if floor > found["floor"]:
+            # First say so, then delete: a former owner's append below the floor must not count.
+            current = {"_id": topic.name, "epoch": found["epoch"], "floor": {"$lt": floor}}
+            self._topics.update_one(current, {"$set": {"floor": floor}})
+            self._patches.delete_many(_between(topic, found["epoch"], -1, floor))
+
+    @_bounded
+    def drop(self, topic: Topic) -> None:
+        self._open()
+        self._forget(topic, {})
+
+    def _forget(self, topic: Topic, where: Mapping[str, Any]) -> None:
+        """Leaves the lease to its owner."""
+        fields = dict.fromkeys(CACHED, "")
+        forgotten = self._topics.find_one_and_update({"_id": topic.name, **where}, {"$unset": fields})
+        self._delete_bytes(topic, forgotten)
+
+    def _delete_bytes(self, topic: Topic, former: Mapping[str, Any] | None) -> None:
+        """Of exactly what ``former`` pointed at: somebody may have begun another epoch since."""
+        if former is not None and former.get("epoch") is not None:
+            self._patches.delete_many(_between(topic, former["epoch"], -1, former["head"] + 1))
+            self._parts.delete(topic, former["checkpoint"])
+
+    @_bounded
+    def clear(self) -> None:
+        self._open()
+        self._topics.delete_many({})
+        self._patches.delete_many({})
+        self._parts.clear()
+
+    # --- leases --------------------------------------------------------------------------
+
+    @_bounded
+    def acquire(self, topic: Topic, owner: str, seconds: float) -> bool:
+        """By the server's clock. Renewing also keeps the topic from going cold."""
+        self._open()
+        lease = timedelta(seconds=seconds)
+        ours = {"$or": [{"$eq": ["$owner", {"$literal": owner}]}, {"$lte": ["$until", "$$NOW"]}]}
+        wanted = {
+            "owner": {"$literal": owner},
+            "until": {"$add": ["$$NOW", lease / timedelta(milliseconds=1)]},
+            "expires": self._expiry(),
+        }
+        change = {name: {"$cond": [ours, value, f"${name}"]} for name, value in wanted.items()}
+        try:
+            held: Document = self._topics.find_one_and_update(  # type: ignore[assignment]  # upsert: never None
+                {"_id": topic.name}, [{"$set": change}], upsert=True, return_document=ReturnDocument.AFTER
+            )
+        except DuplicateKeyError:
+            return False  # another owner was the first to ask, at the same moment
+        if held["owner"] != owner:
+            return False
+        if held.get("touched") is not None and held["until"] - lease - held["touched"] > self._bytes_ttl / 4:
+            self._touch(topic, held, held["until"] - lease)
+        return True
+
+    def _touch(self, topic: Topic, held: Mapping[str, Any], now: datetime) -> None:
+        """Keep the bytes of a hot topic from expiring."""
+        expires = {"$set": {"expires": now + self._bytes_ttl}}
+        self._patches.update_many(_between(topic, held["epoch"], held["floor"], held["head"]), expires)
+        self._parts.touch(topic, held["checkpoint"], expires)
+        self._topics.update_one({"_id": topic.name, "epoch": held["epoch"]}, {"$set": {"touched": now}})
+
+    @_bounded
+    def release(self, topic: Topic, owner: str) -> None:
+        self._open()
+        self._topics.update_one({"_id": topic.name, "owner": owner}, {"$unset": {"owner": "", "until": ""}})
+
+    def _expiry(self) -> Document:
+        return {"$add": ["$$NOW", self._settings.CACHE_TTL * 1_000]}
+
+    # --- life ----------------------------------------------------------------------------
+
+    @_bounded
+    def ping(self) -> None:
+        self._open().admin.command("ping")
+
+    def close(self) -> None:
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+
+
+def _key(topic: Topic, epoch: str, revision: int) -> Document:
+    return {"topic": topic.name, "epoch": epoch, "revision": revision}
+
+
+def _between(topic: Topic, epoch: str, after: int, last: int) -> Document:
+    """The patches of the revisions ``after`` + 1 to ``last``: a range of the unique index."""
+    return {"_id": {"$gt": _key(topic, epoch, after), "$lte": _key(topic, epoch, last)}}
+
+
+def _literal(fields: Mapping[str, Any]) -> Document:
+    return {name: {"$literal": value} for name, value in fields.items()}
+
+
+def _conflict(topic: Topic, cursor: Cursor) -> Conflict:
+    return Conflict(f"{topic.name} has moved on, {cursor} can't follow its head; catch up and derive again")
+
+
+_caches: weakref.WeakSet[MongoCache] = weakref.WeakSet()
+
+
+def _renew_all() -> None:
+    for cache in _caches:
+        cache._renew()
+
+
+# A MongoClient must not be used on both sides of a fork.
+os.register_at_fork(after_in_child=_renew_all)

@@ -1,0 +1,218 @@
+"""The owner's side of the Redis feed: follows the stream and says where it has holes; knows nothing of writers.
+
+The position is the id of the last entry given to the listener. As long as that entry is
+still in the stream nothing after it has been trimmed, because a stream is trimmed from its
+beginning; when it is not there, the stream was trimmed past us or is another one.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import redis
+
+from rxsse.exceptions import ProtocolError, Unavailable
+from rxsse.feeds.base import Listener
+from rxsse.feeds.interest import RENEWED, Interest
+from rxsse.feeds.publishing import ANNOUNCEMENT, GAP
+from rxsse.messages import Announcement
+
+logger = logging.getLogger(__name__)
+
+BEGINNING = b"0-0"
+BATCH_LENGTH = 500  # Entries per read: bounds memory, and costs a round trip only to who is far behind.
+BLOCK = 1.0
+"""Seconds that a read waits for news: after each the position is audited, even where nothing comes."""
+LONGEST_PAUSE = 1.0
+"""Seconds between two attempts at a dead Redis, at most: the delay that its return costs."""
+
+Entries = Sequence[tuple[bytes, Mapping[bytes, bytes]]]
+
+
+class Reader:
+    """One thread that waits; any thread may `catch_up`. Each entry is delivered once, in order."""
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        waiting: redis.Redis,
+        interest: Interest,
+        listener: Listener,
+        *,
+        stream: str,
+        length: int,
+        wait: float,
+        settle: float,
+    ) -> None:
+        """``waiting`` must allow reads of `BLOCK` seconds; ``settle``: seconds until writers know what is watched."""
+        self.listener = listener
+        self._client = client
+        self._waiting = waiting
+        self._interest = interest
+        self._stream = stream
+        self._length = length
+        self._wait = wait
+        self._settle = settle
+        self._position: bytes | None = None
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._renew_at = 0.0
+        self._gap_at: float | None = None
+        self._waiting_id: int | None = None
+        self._thread = threading.Thread(target=self._run, name="rxsse-feed-reader", daemon=True)
+
+    def start(self) -> None:
+        """Follow the stream from its present end on."""
+        try:
+            self._position = self._end()
+        except (redis.RedisError, OSError) as error:
+            logger.warning("The feed is out of reach: %s", error)
+        self._thread.start()
+
+    def catch_up(self) -> None:
+        """Deliver all that is in the stream now; raises `Unavailable`."""
+        if not self._lock.acquire(timeout=self._wait):
+            raise Unavailable("the feed's listener has not finished within BACKEND_TIMEOUT")
+        try:
+            self._pull(self._position)
+        except (redis.RedisError, OSError) as error:
+            raise Unavailable(f"the feed can't be read to its end: {error}") from error
+        finally:
+            self._lock.release()
+
+    def stop(self, seconds: float) -> None:
+        self._stopped.set()
+        if self._waiting_id is not None:
+            # Where this fails the read ends by its time-out.
+            with suppress(redis.RedisError, OSError):
+                self._client.client_unblock(self._waiting_id)
+        if threading.current_thread() is not self._thread:
+            self._thread.join(seconds)
+
+    # --- the thread ----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopped.is_set():
+            try:
+                self._connect(again=failures > 0)
+                failures = 0
+                while not self._stopped.is_set():
+                    self._follow()
+            except Exception as error:  # redis-py's own, and whatever a broken answer makes it raise
+                self._waiting_id = None
+                self._waiting.connection_pool.disconnect()
+                if not self._stopped.is_set():
+                    if not failures:
+                        logger.warning("The feed is out of reach: %s", error)
+                    failures += 1
+                    pause = min(LONGEST_PAUSE, 0.05 * 2 ** min(failures, 10))
+                    self._stopped.wait(pause * random.uniform(0.5, 1))
+        self._waiting.close()
+
+    def _connect(self, *, again: bool) -> None:
+        self._waiting_id = self._waiting.client_id()
+        self._renew_interest()
+        with self._lock:
+            self._pull(self._position)
+            if again:
+                # A Redis that failed over may have lost entries that it had confirmed.
+                self._gap("the feed was out of reach")
+
+    def _follow(self) -> None:
+        """Wait for news once, deliver it, and look after what is due."""
+        now = time.monotonic()
+        if self._gap_at is not None and now >= self._gap_at:
+            self._gap_at = None
+            with self._lock:
+                self._gap("writers may not have known what is watched")
+        if now >= self._renew_at:
+            self._renew_interest()
+        due = min(self._renew_at, self._gap_at if self._gap_at is not None else self._renew_at)
+        block = max(1, int(1_000 * min(BLOCK, due - now)))  # 0 would mean for ever
+        since = self._position or BEGINNING
+        reply = self._waiting.xread({self._stream: since}, count=BATCH_LENGTH, block=block)
+        with self._lock:
+            self._deliver(_entries(reply))
+            self._pull(since)
+
+    def _renew_interest(self) -> None:
+        if self._interest.renew():
+            self._gap_at = time.monotonic() + self._settle
+        self._renew_at = time.monotonic() + RENEWED
+
+    # --- under the lock ------------------------------------------------------------------
+
+    def _pull(self, since: bytes | None) -> None:
+        """Deliver what there is, and check that nothing was cut out after ``since``, a former position."""
+        if since is None or self._position is None:
+            self._position = self._end()
+            self._gap("the feed was out of reach")
+            return
+        while not self._stopped.is_set():
+            with self._client.pipeline(transaction=False) as pipeline:
+                pipeline.xread({self._stream: self._position}, count=BATCH_LENGTH)
+                pipeline.xrange(self._stream, since, since, count=1)
+                pipeline.xlen(self._stream)
+                reply, found, length = pipeline.execute()
+            entries = _entries(reply)
+            self._deliver(entries)
+            if not (length < self._length if since == BEGINNING else found):
+                if not entries:
+                    self._position = self._end()
+                self._gap("the feed was trimmed or replaced")
+            if len(entries) < BATCH_LENGTH:
+                return
+            since = self._position
+
+    def _deliver(self, entries: Entries) -> None:
+        for id_, fields in entries:
+            if self._stopped.is_set():
+                return
+            # Another thread's pull may have been faster.
+            if self._position is not None and _order(id_) <= _order(self._position):
+                continue
+            self._position = id_
+            self._tell(id_, fields)
+
+    def _tell(self, id_: bytes, fields: Mapping[bytes, bytes]) -> None:
+        if GAP in fields:
+            self._gap(fields[GAP].decode(errors="replace"))
+            return
+        try:
+            announcement = Announcement.decode(fields[ANNOUNCEMENT])
+        except (ProtocolError, KeyError):
+            logger.warning("The feed's entry %r is not an announcement", id_)
+            self._gap("an entry of the feed can't be read")
+            return
+        try:
+            self.listener.announced(announcement)
+        except Exception:
+            logger.exception("A listener of the feed failed")
+
+    def _gap(self, reason: str) -> None:
+        if self._stopped.is_set():
+            return
+        try:
+            self.listener.gap(reason)
+        except Exception:
+            logger.exception("A listener of the feed failed")
+
+    def _end(self) -> bytes:
+        entries: Any = self._client.xrevrange(self._stream, count=1)
+        return entries[0][0] if entries else BEGINNING
+
+
+def _entries(reply: Any) -> Entries:
+    return reply[0][1] if reply else ()
+
+
+def _order(id_: bytes) -> tuple[int, int]:
+    milliseconds, _, sequence = id_.partition(b"-")
+    return int(milliseconds), int(sequence)
