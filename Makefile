@@ -47,9 +47,9 @@ long: $(VENV)/.dev servers ## Run the convergence suite for 10,000 steps (STEPS=
 
 requirements: $(VENV)/.dev ## Pin the newest versions that fit, into requirements/
 	@$(BIN)/pip install --quiet uv
-	@cd requirements && $(BIN)/uv pip compile $(PIN) --python-version 3.11 --group ../pyproject.toml:example -o demo.txt ../pyproject.toml
-	@cd requirements && $(BIN)/uv pip compile $(PIN) --python-version 3.11 --group ../pyproject.toml:dev -o dev.txt ../pyproject.toml
-	@cd requirements && $(BIN)/uv pip compile $(PIN) --python-version 3.12 --group ../pyproject.toml:dev -o dev-django60.txt ../pyproject.toml
+	@$(BIN)/uv pip compile $(PIN) --python-version 3.11 --group example -o requirements/demo.txt pyproject.toml
+	@$(BIN)/uv pip compile $(PIN) --python-version 3.11 --group dev -o requirements/dev.txt pyproject.toml
+	@$(BIN)/uv pip compile $(PIN) --python-version 3.12 --group dev -o requirements/dev-django60.txt pyproject.toml
 # Nothing in the files tells where the packages came from.
 PIN := --quiet --upgrade --no-header --no-annotate
 

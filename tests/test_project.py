@@ -95,3 +95,9 @@ def test_pins_name_every_dependency_and_no_host(path: Path) -> None:
 @pytest.mark.parametrize("path", [".ci/run", "scripts/provision", "scripts/matrix", "example/manage.py"])
 def test_scripts_can_be_run(path: str) -> None:
     assert os.access(ROOT / path, os.X_OK)
+
+
+def test_the_gates_name_what_is_there() -> None:
+    gates = runpy.run_path(str(ROOT / "scripts" / "gates.py"), run_name="gates")
+    named = [*gates["whole_floors"](), *gates["WITHOUT_DATABASE"]]
+    assert [path for path in named if not (ROOT / path).exists()] == []
