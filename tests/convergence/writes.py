@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import uuid
 from collections.abc import Callable
 from decimal import Decimal
 from random import Random
@@ -73,7 +74,8 @@ def populate() -> None:
     for number in range(2):
         board = Board.objects.create(slug=f"board-{number}", code=f"B{number}", title=f"Board {number}", team=red)
         for position in range(3):
-            Task.objects.create(board=board, title=f"Task {number}.{position}", position=position)
+            key = uuid.UUID(int=10 * number + position)
+            Task.objects.create(pk=key, board=board, title=f"Task {number}.{position}", position=position)
     for key in KEYS[:3]:
         Label.objects.create(key=key)
     ledger = Ledger.objects.create(name="Fixed sum")
@@ -93,6 +95,11 @@ def pick(rng: Random, rows: models.QuerySet[M] | models.Manager[M]) -> M | None:
 def some(rng: Random, rows: models.QuerySet[M] | models.Manager[M]) -> list[M]:
     found = list(rows.order_by("pk"))
     return rng.sample(found, rng.randint(0, min(3, len(found))))
+
+
+def new_key(rng: Random) -> uuid.UUID:
+    """A key that a run with the same seed gives again: what is picked depends on the order of keys."""
+    return uuid.UUID(int=rng.getrandbits(128))
 
 
 def word(rng: Random) -> str:
@@ -236,6 +243,7 @@ def change_a_team(rng: Random) -> None:
 def new_task(rng: Random, board: Board) -> Task:
     parent = pick(rng, board.tasks.all())
     return Task(
+        pk=new_key(rng),
         board=board,
         title=word(rng),
         position=rng.randint(0, 5),
@@ -367,7 +375,7 @@ def change_tasks_of_a_label(rng: Random) -> None:
             label.tasks.clear()
         case 4:
             if tasks:
-                label.tasks.create(board=tasks[0].board, title=word(rng))
+                label.tasks.create(pk=new_key(rng), board=tasks[0].board, title=word(rng))
 
 
 @write(2)
