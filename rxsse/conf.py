@@ -6,6 +6,7 @@ Every limit says here why it is what it is.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from math import inf
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -112,9 +113,9 @@ def _check(key: str, value: Any, wanted: str) -> None:
         fits = isinstance(value, str) and bool(value)
     else:
         whole = isinstance(value, int) and not isinstance(value, bool)
-        fits = (whole or (wanted == "float" and isinstance(value, float))) and value >= 0
+        fits = (whole or (wanted == "float" and isinstance(value, float))) and 0 <= value < inf
     if not fits:
-        rule = "a non-empty string" if wanted.startswith("str") else f"a non-negative {wanted}"
+        rule = "a non-empty string" if wanted.startswith("str") else f"a non-negative, finite {wanted}"
         raise DeclarationError(f"RXSSE[{key!r}] is {value!r}; give {rule}")
 
 

@@ -81,13 +81,29 @@ class Change:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Raise KeyError, TypeError, ValueError or AttributeError on anything that `as_json()` does not give."""
         return cls(
-            model=value["m"],
+            model=_text(value["m"]),
             operation=Operation(value["o"]),
-            keys=None if value["k"] is None else tuple(value["k"]),
-            fields=None if value["f"] is None else frozenset(value["f"]),
-            relations={name: tuple(values) for name, values in value["r"].items()},
+            keys=None if value["k"] is None else tuple(map(_text, _array(value["k"]))),
+            fields=None if value["f"] is None else frozenset(map(_text, _array(value["f"]))),
+            relations={
+                name: tuple(None if text is None else _text(text) for text in _array(texts))
+                for name, texts in value["r"].items()
+            },
         )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _array(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +124,9 @@ class Announcement:
         """Raise `ProtocolError` on anything that `encode()` does not write."""
         try:
             id_, phase, database, changes = json.loads(body)
-            return cls(id_, Phase(phase), database, tuple(Change.from_json(change) for change in changes))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            read = tuple(Change.from_json(change) for change in _array(changes))
+            return cls(_text(id_), Phase(phase), _text(database), read)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ProtocolError("not an announcement: expected [id, phase, database, changes]") from error
 
 
@@ -142,7 +159,7 @@ class Fanout:
         head, newline, body = message.partition(b"\n")
         try:
             kind, epoch, revision = head.decode("ascii").split(" ")
-            if not newline:
+            if not newline or str(int(revision)) != revision or revision.startswith("-"):
                 raise ValueError
             return cls(Kind(kind), epoch, int(revision), body)
         except ValueError as error:

@@ -6,24 +6,23 @@ from collections.abc import Callable
 from typing import Any
 
 
-class related_property(property):  # noqa: N801 - used as a decorator, named as property is
-    """A property that returns rows reached through ``accessor``; ``reverse`` leads from them back.
+class RelatedProperty(property):
+    """What `related_property` makes: a property that also says which relation it follows."""
 
-    Both names document the relation and type the generated client. Nothing depends on them
-    for exactness: what the property reads is recorded while it runs.
+    accessor: str = ""
+    reverse: str | None = None
+
+
+def related_property(accessor: str, reverse: str | None = None) -> Callable[[Callable[[Any], Any]], RelatedProperty]:
+    """Declare a property whose rows are reached through ``accessor``; ``reverse`` leads from them back.
+
+    The names document the relation. Exactness doesn't depend on them: what the property
+    reads is recorded while it runs.
     """
 
-    def __init__(self, accessor: str, reverse: str | None = None) -> None:
-        super().__init__()
-        self.accessor = accessor
-        self.reverse = reverse
+    def decorate(function: Callable[[Any], Any]) -> RelatedProperty:
+        declared = RelatedProperty(function)
+        declared.accessor, declared.reverse = accessor, reverse
+        return declared
 
-    def __call__(self, function: Callable[[Any], Any]) -> property:
-        bound = _RelatedProperty(function)
-        bound.accessor, bound.reverse, bound.__doc__ = self.accessor, self.reverse, function.__doc__
-        return bound
-
-
-class _RelatedProperty(property):
-    accessor: str
-    reverse: str | None
+    return decorate

@@ -165,7 +165,7 @@ class MongoCache(BaseCache):
                 if patch is None:
                     return None
             patches.append(patch)
-        return patches if len(patches) == head - after else None
+        return tuple(patches) if len(patches) == head - after else None
 
     # --- writing -------------------------------------------------------------------------
 

@@ -126,7 +126,12 @@ class Transaction:
 
     def doubt(self) -> None:
         """Say COMMITTED where that can't be known: readers look again, and find a difference or none."""
-        self.commit(self._changes)
+        if self._changes:
+            self._say(Phase.COMMITTED, () if self._prepared else self._changes)
+
+    def lose(self) -> None:
+        """Say COMMITTED of changes that are not known: it refers to nothing that readers have heard, a gap."""
+        self._say(Phase.COMMITTED, ())
 
     def _say(self, phase: Phase, changes: tuple[Change, ...]) -> None:
         try:

@@ -121,6 +121,8 @@ def _deleted(compiler: Any, asked: Any, result: Any) -> tuple[Change, ...]:
 
 def _commit(original: Method) -> Method:
     def commit(connection: BaseDatabaseWrapper) -> Any:
+        if connection.in_atomic_block:
+            return original(connection)  # refused
         return transactions.commit(connection, lambda: original(connection))
 
     return commit
@@ -128,7 +130,7 @@ def _commit(original: Method) -> Method:
 
 def _set_autocommit(original: Method) -> Method:
     def set_autocommit(connection: BaseDatabaseWrapper, autocommit: bool, *args: Any, **kwargs: Any) -> Any:
-        if not autocommit:
+        if not autocommit or connection.in_atomic_block:
             return original(connection, autocommit, *args, **kwargs)
         # SQLite and MySQL commit here what nobody has committed by name.
         return transactions.commit(connection, lambda: original(connection, autocommit, *args, **kwargs))
@@ -159,8 +161,9 @@ def _close(original: Method) -> Method:
 
 def _savepoint(original: Method) -> Method:
     def savepoint(connection: BaseDatabaseWrapper) -> Any:
+        begins = connection.vendor == "sqlite" and not getattr(connection.connection, "in_transaction", True)
         sid = original(connection)
-        transactions.savepoint(connection, sid)
+        transactions.savepoint(connection, sid, begins)
         return sid
 
     return savepoint
@@ -168,6 +171,8 @@ def _savepoint(original: Method) -> Method:
 
 def _savepoint_commit(original: Method) -> Method:
     def savepoint_commit(connection: BaseDatabaseWrapper, sid: str) -> Any:
+        if transactions.ends_with(connection, sid):
+            return transactions.commit(connection, lambda: original(connection, sid))
         result = original(connection, sid)
         transactions.release(connection, sid)
         return result

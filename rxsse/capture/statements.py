@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.db.models import Field, Model
 from django.db.models.constants import OnConflict
@@ -19,7 +19,7 @@ from django.db.models.sql.where import AND, OR, WhereNode
 from rxsse.messages import Change, Operation
 from rxsse.rows import key_of, label_of, text_of
 
-AnyField = Field[Any, Any]
+AnyField: TypeAlias = "Field[Any, Any]"
 Texts = tuple[str | None, ...]
 PK = ""  # Stands for the primary key, of whatever columns it is made, among attnames.
 _ABSENT = object()

@@ -20,6 +20,7 @@ from rxsse.messages import Change, Operation
 
 _LEDGER = "_rxsse_ledger"
 _JOURNAL = "_rxsse_journal"
+_BEGUN_BY = "_rxsse_begun_by"
 
 # After one of these nothing was written. Any other may hide a commit that has taken place.
 REFUSALS = (IntegrityError, DataError, ProgrammingError, NotSupportedError, InternalError)
@@ -99,11 +100,11 @@ def commit(connection: BaseDatabaseWrapper, execute: Callable[[], Any]) -> Any:
     """Commit by ``execute``, and announce what the ledger holds."""
     ledger: Ledger | None = connection.__dict__.get(_LEDGER)
     feed = current() if ledger is not None else None
-    if ledger is None or feed is None or connection.in_atomic_block:
+    if ledger is None or feed is None:
         return execute()
-    page = ledger.whole()
     transaction = Transaction(feed, connection.alias)
-    changes = (*page.changes(), *_late(page))
+    page = _whole(ledger)
+    changes = () if page is None else (*page.changes(), *_late(page))
     transaction.prepare(changes)
     # A commit that fails leaves the ledger: outside `atomic` it can be tried again. A rollback takes it.
     try:
@@ -115,8 +116,11 @@ def commit(connection: BaseDatabaseWrapper, execute: Callable[[], Any]) -> Any:
             transaction.doubt()
         raise
     connection.__dict__.pop(_LEDGER, None)
-    # Who began to watch while the commit ran may have taken a snapshot without it.
-    transaction.commit((*changes, *(change for change in _late(page) if change not in changes)))
+    if page is None:
+        transaction.lose()
+    else:
+        # Who began to watch while the commit ran may have taken a snapshot without it.
+        transaction.commit((*changes, *(change for change in _late(page) if change not in changes)))
     return result
 
 
@@ -129,10 +133,20 @@ def end(connection: BaseDatabaseWrapper) -> None:
 
 
 @harmless
-def savepoint(connection: BaseDatabaseWrapper, sid: str | None) -> None:
+def savepoint(connection: BaseDatabaseWrapper, sid: str | None, begins: bool) -> None:
+    """``begins``: it began the transaction, which ends when it is released (SQLite without autocommit)."""
+    if begins:
+        connection.__dict__[_BEGUN_BY] = sid
+    elif ends_with(connection, sid):
+        del connection.__dict__[_BEGUN_BY]  # another transaction's savepoint of the same name
     ledger: Ledger | None = connection.__dict__.get(_LEDGER)
     if ledger is not None and sid is not None:
         ledger.savepoint(sid)
+
+
+def ends_with(connection: BaseDatabaseWrapper, sid: str | None) -> bool:
+    """Whether releasing ``sid`` commits the transaction."""
+    return _BEGUN_BY in connection.__dict__ and connection.__dict__[_BEGUN_BY] == sid
 
 
 @harmless
@@ -168,6 +182,14 @@ def pending(using: str = "default", since: int | None = None) -> Pending:
         return Pending(journal.position, journal.since(since))
     ledger: Ledger | None = connection.__dict__.get(_LEDGER)
     return Pending(journal.position, () if ledger is None else ledger.whole().changes())
+
+
+def _whole(ledger: Ledger) -> Page | None:
+    try:
+        return ledger.whole()
+    except Exception:
+        complain("What a transaction wrote can't be told, readers are told to look at everything")
+        return None
 
 
 def _late(page: Page) -> tuple[Change, ...]:

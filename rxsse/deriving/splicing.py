@@ -34,8 +34,9 @@ def concerns(replica: Replica, tree: Tree, tables: set[str], rows: set[tuple[str
     if change.model in tables or change.model in replica.table_readers:
         return True
     keys = change.keys
-    if keys is None:
+    if keys is None and change.operation is not Operation.INSERT:
         return change.model in tree.labels or any(key[0] == change.model for key in (*replica.readers, *rows))
+    keys = keys or ()
     if any((change.model, key) in index for key in keys for index in (replica.places, replica.readers, rows)):
         return True
     return any(_may_arrive(replica, node, edge, change) for node, edge in _lists(tree, change.model)) or (
@@ -91,12 +92,11 @@ class Splice:
         replica = self.replica
         for row in replica.table_readers.get(change.model, ()):
             self._mark(row)
-        keys = change.keys
-        if keys is None:
+        if change.keys is None and change.operation is not Operation.INSERT:
             if not self._look_at_link(change):
                 raise ReadWhole(f"unknown rows of {change.model}")
             return
-        for key in keys:
+        for key in change.keys or ():
             for row in (
                 *replica.places.get((change.model, key), ()),
                 *replica.readers.get((change.model, key), ()),
@@ -126,7 +126,14 @@ class Splice:
             elif change.operation is not Operation.DELETE and self._can_arrive(edge, change):
                 self._look_at_children(node, edge, change)
         if tree.many and change.operation is not Operation.DELETE and change.model in labels_of(tree.node.model):
-            self._pending(self.replica.top, None).keys.update(change.keys or ())
+            self._note(self.replica.top, None, change)
+
+    def _note(self, parent: Row, edge: Edge | None, change: Change) -> None:
+        pending = self._pending(parent, edge)
+        if change.keys is None:  # an insert whose keys aren't known yet: ask which rows are there
+            pending.order = True
+        else:
+            pending.keys.update(change.keys)
 
     def _can_arrive(self, edge: Edge, change: Change) -> bool:
         """Whether the change can have put a row into a list that it was not in."""
@@ -138,7 +145,7 @@ class Splice:
     def _look_at_children(self, node: Node, edge: Edge, change: Change) -> None:
         for parent in self._parents(node, edge, change):
             if edge.kind is EdgeKind.LIST:
-                self._pending(parent, edge).keys.update(change.keys or ())
+                self._note(parent, edge, change)
             else:
                 self._mark(parent)
 

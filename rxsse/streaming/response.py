@@ -26,6 +26,8 @@ class StreamResponse(StreamingHttpResponse):
     which holds one thread per client. A HEAD request gets the headers only.
     """
 
+    _iterator: Any  # Django's own, of which its stubs know nothing
+
     def __init__(
         self, request: HttpRequest, hubs: Hubs, topic: Topic, cursor: str | None = None, identity: object = None
     ) -> None:

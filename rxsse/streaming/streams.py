@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Mapping
 from typing import Any
 
 from rxsse import wire
@@ -19,7 +19,7 @@ from rxsse.streaming.hub import Hub
 from rxsse.streaming.topics import HotTopic
 from rxsse.subscription import READ_BYTES, State, Subscription
 
-Message = MutableMapping[str, Any]
+Message = Mapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 Receive = Callable[[], Awaitable[Message]]
 

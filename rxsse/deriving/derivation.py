@@ -1,0 +1,146 @@
+"""Keeps one topic's replica at the serializer's output: reads in one snapshot, splices or reads whole.
+
+Knows the database and the replica; nothing of logs, feeds, leases or clients.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from django.db import DatabaseError, InterfaceError, connections
+
+from rxsse.channels import Reading
+from rxsse.deriving.loading import Loader, ReadWhole
+from rxsse.deriving.reading import snapshot_of
+from rxsse.deriving.recording import listening
+from rxsse.deriving.replica import Replica, RowKey
+from rxsse.deriving.splicing import Splice, concerns
+from rxsse.exceptions import DeriveError, Gone, Unavailable
+from rxsse.messages import Change, Topic
+
+logger = logging.getLogger("rxsse.deriving")
+
+
+@dataclass(frozen=True, slots=True)
+class Dirt:
+    """What may have changed since the last refresh; ``whole``: anything."""
+
+    changes: tuple[Change, ...] = ()
+    whole: bool = False
+
+
+Collect = Callable[[], Dirt]
+
+
+class Derivation:
+    """The state of one topic. Not thread-safe: one refresh at a time."""
+
+    def __init__(self, topic: Topic) -> None:
+        """Raises `DeriveError` where the channel's declaration doesn't hold."""
+        try:
+            self._reading = Reading(topic)
+        except Exception as error:
+            raise DeriveError(f"{topic.name} is declared wrongly: {error}") from error
+        self.topic = topic
+        self._replica = Replica()
+        self._filled = False
+        self._tables: set[str] = set()
+        self._rows: set[RowKey] = set()
+
+    @property
+    def alias(self) -> str:
+        """The database that is read."""
+        return self._reading.alias
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """Every model whose changes can matter, as far as the last refresh showed."""
+        read = (label for label, _ in (*self._rows, *self._replica.readers))
+        return frozenset({*self._reading.tree.labels, *self._tables, *self._replica.table_readers, *read})
+
+    def encode(self) -> bytes:
+        """The state after the last refresh as JSON text; the same object while nothing changes."""
+        return self._replica.encode()
+
+    def concerns(self, change: Change) -> bool:
+        """Whether ``change`` can matter; not to be asked during a refresh."""
+        return concerns(self._replica, self._reading.tree, self._tables, self._rows, change)
+
+    @property
+    def operations(self) -> list[bytes]:
+        """What leads from the state last taken to the present one; grows until `take`."""
+        return self._replica.operations
+
+    def take(self) -> list[bytes]:
+        return self._replica.take_operations()
+
+    def refresh(self, collect: Collect) -> None:
+        """Bring the state to one committed state of the database; see `operations` for what changed.
+
+        ``collect`` is asked once the snapshot is fixed, and must name every change of every
+        transaction in it that the state doesn't have yet. Raises `Gone`, `Unavailable` (the
+        database) or `DeriveError` (the serializer or the channel); the replica then still
+        agrees with its operations and the next refresh should be a whole one.
+        """
+        try:
+            with snapshot_of(self._reading.alias), listening():
+                self._refresh(collect())
+        except (Gone, Unavailable):
+            raise
+        except (DatabaseError, InterfaceError) as error:
+            _drop_connections()
+            if _is_outage(error):
+                raise Unavailable("the database can't be read at present") from error
+            raise DeriveError(f"reading {self.topic.name} failed in the database") from error
+        except Exception as error:
+            raise DeriveError(f"the serializer of {self.topic.name} raised {type(error).__name__}") from error
+
+    def _refresh(self, dirt: Dirt) -> None:
+        rows = self._reading.prepare()
+        loader = Loader(self._reading.tree, self._reading.queryset, self._reading.alias, self._reading.user_key)
+        loader.tables.update(self._reading.depends_on)
+        loader.rows.update(rows)
+        if self._filled and not dirt.whole and not self._needs_whole(dirt.changes):
+            try:
+                Splice(self._replica, loader).apply(c for c in dirt.changes if self.concerns(c))
+                self._tables |= loader.tables
+                self._rows |= loader.rows
+                return
+            except ReadWhole as reason:
+                logger.debug("reading %s whole: %s", self.topic.name, reason)
+        self._read_whole(loader)
+
+    def _needs_whole(self, changes: Iterable[Change]) -> bool:
+        return any(
+            change.model in self._tables
+            or any((change.model, key) in self._rows for key in change.keys or ())
+            or (change.keys is None and any(label == change.model for label, _ in self._rows))
+            for change in changes
+        )
+
+    def _read_whole(self, loader: Loader) -> None:
+        found = loader.read()
+        if not self._reading.tree.many and not found:
+            raise Gone(f"the anchor of {self.topic.name} does not exist")
+        value = found if self._reading.tree.many else found[0]
+        self._tables, self._rows = loader.tables, loader.rows
+        if self._filled:
+            self._replica.set_value(self._replica.top, 0, value)
+        else:
+            self._replica.fill(value)
+            self._filled = True
+
+
+def _is_outage(error: Exception) -> bool:
+    from django.db import OperationalError
+
+    return isinstance(error, (OperationalError, InterfaceError))
+
+
+def _drop_connections() -> None:
+    """A connection that failed may stay broken: the next refresh opens a new one."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()

@@ -1,0 +1,129 @@
+"""Keeps, for each derivation in this process, which announced changes it has not yet read.
+
+The rule that makes I3 true: a change is forgotten only when its COMMITTED arrived before the
+snapshot that read it was taken; one that is merely PREPARED, or arrived later, is read now in
+case the snapshot holds it, and again next time in case it doesn't. Knows no topic.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from rxsse.deriving.derivation import Dirt
+from rxsse.messages import Announcement, Change, Phase
+
+logger = logging.getLogger("rxsse.deriving")
+
+# A writer says COMMITTED or WITHDRAWN right after the commit. One that is silent for this long
+# was killed in between: its rows are read once more and its announcement forgotten.
+_SILENCE = 30.0
+
+Concerns = Callable[[Change], bool]
+
+
+class Mailbox:
+    """The unread changes of one derivation. All state is guarded by the inbox's lock."""
+
+    def __init__(self, inbox: Inbox, labels: frozenset[str], wake: Callable[[], None]) -> None:
+        self._inbox = inbox
+        self._wake = wake
+        self.labels = labels
+        self._concerns: Concerns | None = None
+        self._settled: list[Change] = []
+        self._whole = False
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is anything to read."""
+        return bool(self._settled) or self._whole
+
+    def open(self) -> Dirt:
+        """Take what has settled, before the snapshot is taken; until `close` every change is kept."""
+        with self._inbox.lock:
+            dirt = Dirt(tuple(self._settled), self._whole)
+            self._settled, self._whole, self._concerns = [], False, None
+            return dirt
+
+    def meanwhile(self) -> Dirt:
+        """What the snapshot may hold beyond what `open` gave; nothing is taken."""
+        with self._inbox.lock:
+            prepared = self._inbox.prepared_for(self.labels)
+            return Dirt((*self._settled, *prepared), self._whole)
+
+    def close(self, concerns: Concerns, labels: frozenset[str]) -> None:
+        """The refresh is done: keep of what came meanwhile, and of what is to come, what concerns it."""
+        with self._inbox.lock:
+            self.labels, self._concerns = labels, concerns
+            self._settled = [change for change in self._settled if concerns(change)]
+
+    def put(self, changes: tuple[Change, ...]) -> None:
+        ours = [change for change in changes if change.model in self.labels]
+        if ours and (self._concerns is None or any(self._concerns(change) for change in ours)):
+            self._settled += ours
+            self._wake()
+
+    def spoil(self) -> None:
+        """Anything may have changed."""
+        with self._inbox.lock:
+            self._whole = True
+        self._wake()
+
+    def discard(self) -> None:
+        """Receive nothing more."""
+        self._inbox.remove(self)
+
+
+class Inbox:
+    """The listener of the feed; see `rxsse.feeds.base.Listener`."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self._mailboxes: set[Mailbox] = set()
+        self._prepared: dict[str, tuple[float, tuple[Change, ...]]] = {}
+
+    def mailbox(self, labels: frozenset[str], wake: Callable[[], None]) -> Mailbox:
+        """A new mailbox; ``wake`` is called, with the lock held, whenever something arrives: it must not block."""
+        mailbox = Mailbox(self, labels, wake)
+        with self.lock:
+            self._mailboxes.add(mailbox)
+        return mailbox
+
+    def remove(self, mailbox: Mailbox) -> None:
+        with self.lock:
+            self._mailboxes.discard(mailbox)
+
+    def announced(self, announcement: Announcement) -> None:
+        with self.lock:
+            known = self._prepared.pop(announcement.id, None)
+            if announcement.phase is Phase.PREPARED:
+                self._prepared[announcement.id] = (time.monotonic(), announcement.changes)
+            elif announcement.phase is Phase.COMMITTED:
+                changes = announcement.changes or (known[1] if known else ())
+                if changes:
+                    self._settle(changes)
+                else:
+                    self.gap("a transaction was announced whose changes never arrived")
+
+    def gap(self, reason: str) -> None:
+        logger.info("reconciling everything that is hot: %s", reason)
+        with self.lock:
+            for mailbox in self._mailboxes:
+                mailbox.spoil()
+
+    def sweep(self) -> None:
+        """Settle what was prepared so long ago that its writer must have died."""
+        limit = time.monotonic() - _SILENCE
+        with self.lock:
+            old = [id_ for id_, (since, _) in self._prepared.items() if since < limit]
+            for id_ in old:
+                self._settle(self._prepared.pop(id_)[1])
+
+    def prepared_for(self, labels: frozenset[str]) -> list[Change]:
+        return [c for _, changes in self._prepared.values() for c in changes if c.model in labels]
+
+    def _settle(self, changes: tuple[Change, ...]) -> None:
+        for mailbox in self._mailboxes:
+            mailbox.put(changes)

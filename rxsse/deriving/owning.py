@@ -1,0 +1,200 @@
+"""The owner's work on one topic: derive, append to the log, fan out.
+
+Knows the log and the feed, not who reads the topic nor how this process became its owner.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rxsse import patches
+from rxsse.brokers.base import BaseBroker
+from rxsse.caches.base import BaseCache
+from rxsse.conf import Settings
+from rxsse.cursors import Cursor, new_epoch
+from rxsse.deriving.derivation import Derivation, Dirt
+from rxsse.deriving.inbox import Inbox
+from rxsse.exceptions import Conflict, Unavailable
+from rxsse.feeds.base import BaseFeed
+from rxsse.messages import Fanout, Kind, Topic
+
+logger = logging.getLogger("rxsse.deriving")
+
+_LARGE = 65_536  # bytes of patches below which it isn't worth looking at the size of the state
+_ATTEMPTS = 5  # to take over a log that others are still writing to
+
+# What topics of a channel turned out to depend on: the next one is watched for it from the start.
+_learned: dict[str, frozenset[str]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """What every topic of a process shares. ``watch`` tells the feed which models this process depends on."""
+
+    settings: Settings
+    feed: BaseFeed
+    cache: BaseCache
+    broker: BaseBroker
+    inbox: Inbox
+    watch: Callable[[Topic, frozenset[str]], float]
+
+
+class Owned:
+    """A topic derived by this process. Not thread-safe: one call at a time."""
+
+    def __init__(
+        self, topic: Topic, backends: Backends, wake: Callable[[], None], deliver: Callable[[Fanout], None]
+    ) -> None:
+        """``deliver`` reaches this process's readers where the broker can't. Raises `DeriveError`."""
+        self.topic = topic
+        self._backends = backends
+        self._deliver = deliver
+        self._derivation = Derivation(topic)
+        self._labels = self._derivation.labels | _learned.get(topic.channel, frozenset())
+        self._mailbox = backends.inbox.mailbox(self._labels, wake)
+        self._head = Cursor("", 0)
+        self._logged = 0
+        self._checkpointed = 0
+        self.recheck_after = 0.0
+        """Seconds after which the state must be read whole: until then a writer may not know that it is watched."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are changes to derive."""
+        return self._mailbox.waiting
+
+    def spoil(self) -> None:
+        """Have the next `refresh` compare the whole state with the database (reconcile)."""
+        self._mailbox.spoil()
+
+    def close(self) -> None:
+        self._mailbox.discard()
+        self._backends.watch(self.topic, frozenset())
+
+    # --- opening -------------------------------------------------------------------------
+
+    def open(self) -> Cursor:
+        """Read the state and continue the log, or begin one. Raises `Gone`, `DeriveError`, `Unavailable`."""
+        self._watch(self._labels)
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._continue_log()
+            except Conflict:
+                continue
+        raise Unavailable(f"the log of {self.topic.name} is being written by others")
+
+    def _continue_log(self) -> Cursor:
+        # Log first, then database: what is derived is then never older than what it is compared with.
+        stored = self._backends.cache.load(self.topic)
+        self._derive(whole=True)
+        state = self._derivation.encode()
+        if stored is None:
+            self._head = self._begin(state, None)
+            return self._head
+        self._head = stored.head
+        logged = patches.loads(stored.state)
+        for patch in stored.patches:
+            logged = patches.apply(logged, patch)
+        operations = patches.diff(logged, patches.loads(state))
+        self._derivation.take()
+        if operations:
+            self._append(patches.encode(operations))
+        return self._head
+
+    def _begin(self, state: bytes, replacing: str | None) -> Cursor:
+        head = Cursor(new_epoch(), 0)
+        self._backends.cache.begin(self.topic, head, state, replacing=replacing)
+        self._derivation.take()
+        self._logged = self._checkpointed = 0
+        return head
+
+    # --- deriving ------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Derive what has changed, append it and fan it out.
+
+        Raises `Gone`, `DeriveError`, `Unavailable`, and `Conflict` where another process wrote the log.
+        What could not be appended is kept for the next call.
+        """
+        self._derive()
+        operations = self._derivation.operations
+        if not operations:
+            return
+        patch = patches.encode(operations)
+        if len(patch) > _LARGE and len(patch) > len(state := self._derivation.encode()):
+            patch = patches.encode([patches.replace("", state)])
+        self._append(patch)
+        self._keep_log_short()
+
+    def restart(self, reason: str) -> None:
+        """Begin a new epoch with the state as derived last, and tell every reader."""
+        self._head = self._begin(self._derivation.encode(), self._head.epoch)
+        self._fan_out(Fanout(Kind.BEGIN, self._head.epoch, self._head.revision, reason.encode()))
+
+    def snapshot(self) -> tuple[Cursor, bytes]:
+        """The state at the log's head. Raises `Unavailable` while a derived change waits to be appended."""
+        if self._derivation.operations:
+            raise Unavailable(f"changes of {self.topic.name} wait to be logged")
+        return self._head, self._derivation.encode()
+
+    def _derive(self, whole: bool = False) -> None:
+        settled = self._mailbox.open()
+
+        def collect() -> Dirt:
+            try:
+                self._backends.feed.catch_up()
+            except Unavailable:
+                return Dirt(whole=True)
+            more = self._mailbox.meanwhile()
+            return Dirt((*settled.changes, *more.changes), whole or settled.whole or more.whole)
+
+        try:
+            self._derivation.refresh(collect)
+        except BaseException:
+            self._mailbox.spoil()
+            raise
+        finally:
+            labels = self._derivation.labels
+            self._mailbox.close(self._derivation.concerns, self._labels | labels)
+        if not labels <= self._labels:
+            # Until now nobody announced changes to these; what happened since the snapshot is unknown.
+            _learned[self.topic.channel] = labels | _learned.get(self.topic.channel, frozenset())
+            self._labels |= labels
+            self._watch(self._labels)
+            self._mailbox.spoil()
+
+    def _watch(self, labels: frozenset[str]) -> None:
+        delay = self._backends.watch(self.topic, labels)
+        self.recheck_after = max(self.recheck_after, delay)
+
+    # --- the log -------------------------------------------------------------------------
+
+    def _append(self, patch: bytes) -> None:
+        cursor = self._head.next()
+        self._backends.cache.append(self.topic, cursor, patch)
+        self._derivation.take()  # it is in the log: whatever happens now, it must not be said again
+        self._head = cursor
+        self._logged += 1
+        self._checkpointed += len(patch)
+        self._fan_out(Fanout(Kind.PATCH, cursor.epoch, cursor.revision, patch))
+
+    def _fan_out(self, fanout: Fanout) -> None:
+        try:
+            self._backends.broker.publish(self.topic, fanout)
+        except Unavailable:
+            # Other processes will find the gap and read the log.
+            logger.warning("fan-out is unavailable; %s goes to this process only", self.topic.name)
+            self._deliver(fanout)
+
+    def _keep_log_short(self) -> None:
+        """Store a checkpoint once replaying the log would cost more than reading a new one."""
+        long = self._logged > self._backends.settings.LOG_LENGTH // 2
+        if not long and self._checkpointed < _LARGE:
+            return
+        state = self._derivation.encode()
+        if not long and self._checkpointed < len(state):
+            return
+        self._backends.cache.checkpoint(self.topic, self._head, state)
+        self._logged = self._checkpointed = 0

@@ -1,0 +1,403 @@
+"""A hot topic in one process: owned or followed, opened, kept going through failures, given up.
+
+All its work runs as one job at a time on the workers; every method may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from concurrent.futures import Future
+from typing import Any
+
+from rxsse.cursors import Cursor
+from rxsse.deriving.following import Followed
+from rxsse.deriving.owning import Backends, Owned
+from rxsse.deriving.workers import Workers
+from rxsse.exceptions import Conflict, DeriveError, Gone, RxsseError, Unavailable
+from rxsse.messages import Fanout, Kind, Topic
+from rxsse.streaming.source import Sink
+
+logger = logging.getLogger("rxsse.deriving")
+
+_FIRST_RETRY, _LAST_RETRY = 0.5, 15.0  # seconds; doubled each time, with jitter
+
+Snapshot = tuple[Cursor, bytes]
+
+
+class HotTopic:
+    """One topic that somebody in this process reads."""
+
+    def __init__(self, topic: Topic, backends: Backends, workers: Workers, owner: str) -> None:
+        self.topic = topic
+        self._backends = backends
+        self._workers = workers
+        self._owner = owner
+        self._lock = threading.RLock()
+        self._scheduled = False
+        self._role: Owned | Followed | None = None
+        self._sinks: list[Sink] = []
+        self._arriving: list[tuple[Sink, Future[Cursor]]] = []
+        self._waiters: list[Future[Snapshot]] = []
+        self._delivered: Cursor | None = None
+        self._behind = False
+        self._contend = True
+        self._failing = False
+        self._stale = False
+        self._retry = _FIRST_RETRY
+        self._due: float | None = None
+        self._recheck: float | None = None
+        self._audit = time.monotonic() + self._audit_pause()
+        self.ended = False
+        self.wanted_until = 0.0
+        """Monotonic time until which the topic stays hot without a sink."""
+
+    # --- from outside --------------------------------------------------------------------
+
+    def add(self, sink: Sink) -> Future[Cursor]:
+        """Tell ``sink`` everything that follows the cursor that the future resolves with."""
+        future: Future[Cursor] = Future()
+        with self._lock:
+            if self.ended:
+                future.set_exception(Gone(f"the anchor of {self.topic.name} does not exist"))
+            elif self._delivered is None:
+                self._arriving.append((sink, future))
+            else:
+                self._sinks.append(sink)
+                future.set_result(self._delivered)
+        self.wake()
+        return future
+
+    def remove(self, sink: Sink) -> None:
+        """``sink`` is told nothing after this returns."""
+        with self._lock:
+            self._sinks = [other for other in self._sinks if other is not sink]
+            self._arriving = [(other, future) for other, future in self._arriving if other is not sink]
+
+    @property
+    def wanted(self) -> bool:
+        with self._lock:
+            return bool(self._sinks or self._arriving or self._waiters) or time.monotonic() < self.wanted_until
+
+    def wake(self) -> None:
+        """Look soon whether there is work."""
+        with self._lock:
+            if self._scheduled or self.ended:
+                return
+            self._scheduled = True
+        self._workers.submit(self._run)
+
+    def spoil(self) -> None:
+        """Compare with the database, or with the log where another process owns the topic."""
+        role = self._role
+        if isinstance(role, Owned):
+            role.spoil()
+        self._behind = True
+        self.wake()
+
+    def snapshot(self) -> Future[Snapshot]:
+        """The state at the log's head."""
+        future: Future[Snapshot] = Future()
+        with self._lock:
+            if self.ended:
+                future.set_exception(Gone(f"the anchor of {self.topic.name} does not exist"))
+                return future
+            self._waiters.append(future)
+        self.wake()
+        return future
+
+    def end(self, error: RxsseError | None = None) -> None:
+        """Stop; whoever still waits gets ``error``."""
+        with self._lock:
+            if self.ended:
+                return
+            self.ended = True
+            waiting: list[Future[Any]] = [*self._waiters, *(future for _, future in self._arriving)]
+            self._waiters, self._arriving, self._sinks = [], [], []
+        for future in waiting:
+            future.set_exception(error or Gone(f"{self.topic.name} is not read any more"))
+        self._workers.submit(self._close)
+
+    def tick(self, now: float) -> None:
+        """Called a few times a second: leases, retries, audits."""
+        role = self._role
+        if isinstance(role, Owned):
+            if now >= self._audit:
+                self._audit = now + self._audit_pause()
+                role.spoil()
+            if self._recheck is not None and now >= self._recheck:
+                self._recheck = None
+                role.spoil()
+        if self._due is not None and now >= self._due:
+            self._due = None
+            self.wake()
+
+    def contend(self) -> None:
+        """Renew the lease, or try to get it."""
+        self._contend = True
+        self.wake()
+
+    def deliver(self, fanout: Fanout) -> None:
+        """What the owner fanned out, from any process and in any order."""
+        with self._lock:
+            if self.ended or self._delivered is None:
+                return
+            cursor = Cursor(fanout.epoch, fanout.revision)
+            if fanout.kind is Kind.PATCH:
+                self._deliver_patch(cursor, fanout.body)
+            elif fanout.kind is Kind.BEGIN:
+                self._deliver_begin(cursor, fanout.body.decode())
+            elif fanout.kind is Kind.STALE:
+                self._stale = True
+                for sink in self._sinks:
+                    sink.stale(self.topic, fanout.body.decode())
+            elif fanout.kind is Kind.GONE:
+                self._deliver_gone()
+            elif fanout.kind is Kind.RELEASED:
+                self.contend()
+            elif fanout.kind is Kind.MESSAGE:
+                for sink in self._sinks:
+                    sink.message(self.topic, "message", fanout.body)
+
+    # --- delivery, in order --------------------------------------------------------------
+
+    def _deliver_patch(self, cursor: Cursor, patch: bytes) -> None:
+        assert self._delivered is not None
+        if cursor == self._delivered.next():
+            self._delivered = cursor
+            for sink in self._sinks:
+                sink.patched(self.topic, cursor, patch)
+        elif cursor.epoch != self._delivered.epoch or cursor.revision > self._delivered.revision:
+            self._behind = True
+            self.wake()
+
+    def _deliver_begin(self, cursor: Cursor, reason: str) -> None:
+        assert self._delivered is not None
+        if cursor.epoch != self._delivered.epoch:
+            self._begin(cursor, reason)
+
+    def _begin(self, cursor: Cursor, reason: str) -> None:
+        self._delivered, self._stale = cursor, False
+        for sink in self._sinks:
+            sink.began(self.topic, cursor, reason)
+
+    def _deliver_gone(self) -> None:
+        for sink in self._sinks:
+            sink.gone(self.topic)
+        self.end(Gone(f"the anchor of {self.topic.name} does not exist"))
+
+    # --- the job -------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while self._work():
+                pass
+        except Gone:
+            self._vanish()
+        except Conflict:
+            self._step_down("another process wrote the log")
+        except (DeriveError, Unavailable) as error:
+            self._fail(error)
+        except Exception as error:
+            logger.exception("deriving %s failed unexpectedly", self.topic.name)
+            self._fail(DeriveError(str(error)))
+        finally:
+            with self._lock:
+                self._scheduled = False
+            if self._has_work() and self._due is None:
+                self.wake()
+
+    def _has_work(self) -> bool:
+        role = self._role
+        return not self.ended and (
+            role is None
+            or self._contend
+            or self._behind
+            or bool(self._waiters)
+            or (isinstance(role, Owned) and role.waiting)
+        )
+
+    def _work(self) -> bool:
+        """Do one thing; False where nothing is left to do."""
+        role = self._role
+        if self.ended:
+            return False
+        if self._contend:
+            self._contend = False
+            self._settle_role()
+        elif role is None:
+            return False
+        elif self._behind:
+            self._behind = False
+            self._catch_up()
+        elif isinstance(role, Owned) and role.waiting:
+            self._refresh(role)
+        elif self._waiters:
+            self._answer(role)
+        else:
+            return False
+        return not self.ended
+
+    def _settle_role(self) -> None:
+        """Own the topic if the lease can be had, follow it otherwise."""
+        cache = self._backends.cache
+        mine = not cache.shared or cache.acquire(self.topic, self._owner, self._backends.settings.LEASE_SECONDS)
+        if mine and not isinstance(self._role, Owned):
+            self._own()
+        elif not mine and isinstance(self._role, Owned):
+            self._step_down("the lease went to another process")
+        elif not mine and not isinstance(self._role, Followed):
+            self._follow()
+
+    def _own(self) -> None:
+        if self._delivered is None:
+            self._backends.broker.subscribe(self.topic)
+        owned = Owned(self.topic, self._backends, self.wake, self.deliver)
+        try:
+            head = owned.open()
+        except BaseException:
+            owned.close()
+            raise
+        self._role = owned
+        self._plan_recheck(owned)
+        if self._stale:  # the owner before us said so, and can't take it back
+            owned.restart("recovered")
+        self._arrive(head)
+
+    def _follow(self) -> None:
+        self._backends.broker.subscribe(self.topic)
+        followed = Followed(self.topic, self._backends.cache)
+        head = followed.open()
+        if head is None:
+            self._due, self._contend = time.monotonic() + 0.1, True
+            raise _NotYet
+        self._role = followed
+        self._arrive(head)
+        # What was fanned out before we stood at the head was not taken.
+        self._behind = True
+
+    def _arrive(self, head: Cursor) -> None:
+        """The log stands at ``head``: tell whoever waits, or deliver what is missing up to it."""
+        with self._lock:
+            if self._delivered is None:
+                self._delivered = head
+                arriving, self._arriving = self._arriving, []
+                for sink, future in arriving:
+                    self._sinks.append(sink)
+                    future.set_result(head)
+                return
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        assert self._delivered is not None
+        missing = self._backends.cache.since(self.topic, self._delivered)
+        head = self._backends.cache.head(self.topic) if missing is None else None
+        with self._lock:
+            if missing is not None:
+                cursor = self._delivered
+                for patch in missing:
+                    cursor = cursor.next()
+                    self._deliver_patch(cursor, patch)
+            elif head is not None and head != self._delivered:
+                self._begin(head, "expired")
+            elif head is None:
+                # The cache was emptied: the owner finds out by itself, a follower by contending.
+                self._contend = True
+            if self._failing and isinstance(self._role, Followed):
+                self._failing, self._retry = False, _FIRST_RETRY
+                self._begin(self._delivered, "recovered")
+
+    def _refresh(self, owned: Owned) -> None:
+        owned.refresh()
+        self._plan_recheck(owned)
+        if self._failing or self._stale:
+            self._failing, self._retry = False, _FIRST_RETRY
+            owned.restart("recovered")
+
+    def _plan_recheck(self, owned: Owned) -> None:
+        if owned.recheck_after:
+            self._recheck = time.monotonic() + owned.recheck_after
+            owned.recheck_after = 0.0
+
+    def _answer(self, role: Owned | Followed) -> None:
+        found = role.snapshot()
+        with self._lock:
+            waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.set_result(found)
+
+    # --- failures ------------------------------------------------------------------------
+
+    def _fail(self, error: RxsseError) -> None:
+        """Say so, keep what is known, and try again later."""
+        if isinstance(error, _NotYet):
+            return
+        if isinstance(error, DeriveError):
+            logger.error("%s", error, exc_info=error)
+        else:
+            logger.warning("%s", error)
+        if self._delivered is None:
+            self.end(error)
+            return
+        with self._lock:
+            waiters, self._waiters = self._waiters, []
+            first, self._failing = not self._failing, True
+        for waiter in waiters:
+            waiter.set_exception(error)
+        stale = Fanout(Kind.STALE, body=b"unavailable")
+        role = self._role
+        if isinstance(role, Owned):
+            role.spoil()
+            if first:
+                self._say(stale)
+        else:
+            self._behind, self._contend = True, role is None
+            if first:
+                self.deliver(stale)
+        self._due = time.monotonic() + self._retry * random.uniform(0.75, 1.25)
+        self._retry = min(self._retry * 2, _LAST_RETRY)
+
+    def _step_down(self, why: str) -> None:
+        logger.info("giving up %s: %s", self.topic.name, why)
+        if isinstance(self._role, Owned):
+            self._role.close()
+        self._role, self._contend = None, True
+
+    def _vanish(self) -> None:
+        """The anchor does not exist (any more)."""
+        try:
+            self._backends.cache.drop(self.topic)
+        except Unavailable:
+            logger.info("the log of %s will run out by itself", self.topic.name)
+        if self._delivered is None:
+            self.end(Gone(f"the anchor of {self.topic.name} does not exist"))
+        else:
+            self._say(Fanout(Kind.GONE))
+
+    def _say(self, fanout: Fanout) -> None:
+        try:
+            self._backends.broker.publish(self.topic, fanout)
+        except Unavailable:
+            self.deliver(fanout)
+
+    def _close(self) -> None:
+        role, self._role = self._role, None
+        if not isinstance(role, Owned):
+            return
+        role.close()
+        try:
+            if self._backends.cache.shared:
+                self._backends.cache.release(self.topic, self._owner)
+                self._backends.broker.publish(self.topic, Fanout(Kind.RELEASED))
+        except Unavailable:
+            logger.info("the lease of %s will run out by itself", self.topic.name)
+
+    def _audit_pause(self) -> float:
+        seconds = self._backends.settings.AUDIT_SECONDS
+        return random.uniform(0.8, 1.2) * seconds if seconds else float("inf")
+
+
+class _NotYet(Unavailable):
+    """The owner has not begun the log."""

@@ -1,0 +1,176 @@
+"""Puts the parts of one process together: feed, cache, broker, engine and the hubs that serve streams.
+
+The only place that knows which part needs which. Nothing is opened before it is used.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterable
+
+from rxsse import brokers, caches, capture, feeds
+from rxsse.conf import Settings, get_settings
+from rxsse.deriving.engine import Engine
+from rxsse.deriving.inbox import Inbox
+from rxsse.deriving.owning import Backends
+from rxsse.feeds.base import BaseFeed
+from rxsse.messages import Change, Topic
+from rxsse.streaming.hub import Hubs
+
+
+class Watching:
+    """Says to the feed which models this process depends on: the union over its topics."""
+
+    def __init__(self, feed: BaseFeed) -> None:
+        self._feed = feed
+        self._lock = threading.Lock()
+        self._labels: dict[str, frozenset[str]] = {}
+        self._known_at: dict[str, float] = {}
+
+    def watch(self, name: str, labels: frozenset[str]) -> float:
+        """Depend on ``labels`` for ``name`` (nothing: forget it). Returns after how many seconds every writer knows."""
+        with self._lock:
+            if labels:
+                self._labels[name] = labels
+            else:
+                self._labels.pop(name, None)
+            union = frozenset[str]().union(*self._labels.values())
+            if union != self._known_at.keys():
+                delay = self._feed.watch(union)
+                sure = time.monotonic() + delay
+                self._known_at = {label: self._known_at.get(label, sure) for label in union}
+            latest = max((self._known_at[label] for label in labels), default=0.0)
+        return max(0.0, latest - time.monotonic())
+
+
+class Runtime:
+    """The parts of this process, for one value of ``settings.RXSSE``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.feed = feeds.create(settings)
+        self.inbox = Inbox()
+        self.watching = Watching(self.feed)
+        self._lock = threading.RLock()
+        self._listening = False
+        self._engine: Engine | None = None
+        self._hubs: Hubs | None = None
+        self._backends: Backends | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The owner's side; opens cache and broker at first."""
+        with self._lock:
+            if self._engine is None:
+                self.listen()
+                broker = brokers.create(self.settings)
+                self._backends = Backends(
+                    self.settings, self.feed, caches.create(self.settings), broker, self.inbox, self._watch
+                )
+                self._engine = Engine(self._backends)
+                broker.listen(self._engine)
+            return self._engine
+
+    @property
+    def hubs(self) -> Hubs:
+        """The serving side."""
+        with self._lock:
+            if self._hubs is None:
+                self._hubs = Hubs(self.engine)
+            return self._hubs
+
+    def listen(self) -> None:
+        """Receive announcements from now on."""
+        with self._lock:
+            if not self._listening:
+                self._listening = True
+                self.feed.listen(self.inbox)
+
+    def close(self) -> None:
+        """End streams, give topics up, close connections."""
+        with self._lock:
+            hubs, engine, backends = self._hubs, self._engine, self._backends
+            self._hubs = self._engine = self._backends = None
+        if hubs is not None:
+            hubs.close()
+        if engine is not None:
+            engine.close()
+        self.feed.close()
+        if backends is not None:
+            backends.broker.close()
+            backends.cache.close()
+
+    def _watch(self, topic: Topic, labels: frozenset[str]) -> float:
+        return self.watching.watch(topic.name, labels)
+
+
+_runtime: Runtime | None = None
+_lock = threading.Lock()
+
+
+def current() -> Runtime:
+    """This process's runtime, made with the settings as they are at the first call."""
+    global _runtime
+    if _runtime is None:
+        with _lock:
+            if _runtime is None:
+                _runtime = Runtime(get_settings())
+    return _runtime
+
+
+def reset() -> None:
+    """Close the runtime; the next use makes a new one. For tests that change the settings."""
+    global _runtime
+    with _lock:
+        runtime, _runtime = _runtime, None
+    if runtime is not None:
+        runtime.close()
+
+
+def install() -> None:
+    """Capture this process's writes; opens nothing."""
+    capture.install()
+    capture.connect(_feed)
+
+
+def _feed() -> BaseFeed:
+    return (_runtime or current()).feed
+
+
+def _after_fork() -> None:
+    # Threads and connections stayed with the parent.
+    global _runtime, _lock
+    _runtime, _lock = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+class Tap:
+    """The changes that this process hears of, those of the calling thread's open transaction included."""
+
+    def __init__(self, labels: Iterable[str], using: str) -> None:
+        self._runtime = current()
+        self._runtime.listen()
+        self._name = f"tap/{id(self)}"
+        self._using = using
+        self._mailbox = self._runtime.inbox.mailbox(frozenset(labels), lambda: None)
+        self._position = capture.pending(using).position
+        self.watch(frozenset(labels))
+
+    def watch(self, labels: frozenset[str]) -> None:
+        self._mailbox.labels = labels
+        self._runtime.watching.watch(self._name, labels)
+
+    def take(self) -> tuple[tuple[Change, ...], bool]:
+        """What has changed since this was last asked, and whether anything may have."""
+        self._runtime.feed.catch_up()
+        dirt = self._mailbox.open()
+        self._position, pending = capture.pending(self._using, self._position)
+        return (*dirt.changes, *pending), dirt.whole
+
+    def close(self) -> None:
+        self._mailbox.discard()
+        self._runtime.watching.watch(self._name, frozenset())

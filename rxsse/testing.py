@@ -1,0 +1,95 @@
+"""For an application's own tests: subscribe to a channel, see its state and patches, without any server.
+
+Everything happens in the calling thread and on its database connection, so it works in
+TestCase (where nothing is ever committed) as well as in TransactionTestCase.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+
+from rxsse import patches
+from rxsse.channels import StateChannel
+from rxsse.cursors import Cursor, new_epoch
+from rxsse.deriving.derivation import Derivation, Dirt
+from rxsse.runtime import Tap
+
+
+class Subscription:
+    """A reader of one topic. ``state`` is the snapshot plus every patch, and nothing else.
+
+    Looking at `state`, `patches` or `cursor` first derives whatever has changed.
+    """
+
+    def __init__(self, channel: type[StateChannel], user: Any, kwargs: Mapping[str, Any]) -> None:
+        self._derivation = Derivation(channel.topic(user, kwargs))
+        self._tap = Tap(self._derivation.labels, self._derivation.alias)
+        self._derive(Dirt(whole=True))
+        self._derivation.take()
+        self._cursor = Cursor(new_epoch(), 0)
+        self._seen = 0
+        self._log: list[list[dict[str, Any]]] = []
+        self.snapshot: Any = patches.loads(self._derivation.encode())
+        """The state at the time of subscribing."""
+        self._state = self.snapshot
+
+    @property
+    def state(self) -> Any:
+        """The state as a client holds it now, as JSON values."""
+        self._follow()
+        return self._state
+
+    @property
+    def patches(self) -> list[list[dict[str, Any]]]:
+        """The patch documents that arrived since this was last looked at; one for each revision."""
+        self._follow()
+        fresh, self._seen = self._log[self._seen :], len(self._log)
+        return fresh
+
+    @property
+    def cursor(self) -> Cursor:
+        self._follow()
+        return self._cursor
+
+    def close(self) -> None:
+        """Stop following. Not closing costs memory, no correctness."""
+        self._tap.close()
+
+    def __enter__(self) -> Subscription:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _follow(self) -> None:
+        changes, whole = self._tap.take()
+        if not changes and not whole:
+            return
+        self._derive(Dirt(changes, whole))
+        operations = self._derivation.take()
+        if operations:
+            patch = patches.encode(operations)
+            self._state = patches.apply(self._state, patch)
+            self._log.append(patches.loads(patch))
+            self._cursor = self._cursor.next()
+
+    def _derive(self, dirt: Dirt) -> None:
+        self._derivation.refresh(lambda: dirt)
+        self._tap.watch(self._derivation.labels)
+
+
+def subscribe(channel: type[StateChannel], user: Any = None, **kwargs: Any) -> Subscription:
+    """Subscribe to ``channel`` as ``user``; ``kwargs`` are its route's arguments.
+
+    Raises PermissionDenied or Http404 as the endpoint would answer 403 or 404.
+    """
+    if user is None:
+        from django.contrib.auth.models import AnonymousUser
+
+        user = AnonymousUser()
+    if not channel.permits(user, kwargs):
+        raise PermissionDenied(f"{channel.label}.has_permission() refused {user}")
+    return Subscription(channel, user, kwargs)

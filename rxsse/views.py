@@ -1,0 +1,188 @@
+"""The endpoint of a channel: one URL that streams, answers JSON, or shows a page (PROTOCOL, "Request").
+
+Everything that can refuse a reader happens here, in an ordinary DRF request; the stream
+itself begins when that request is over.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import TimeoutError as NoAnswer
+from hashlib import blake2b
+from importlib.resources import files
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import connections, transaction
+from django.http import Http404, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+from django.utils.http import parse_etags
+from rest_framework.exceptions import APIException
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+from rest_framework.views import APIView
+
+from rxsse import runtime
+from rxsse.auth import authentication_classes, identity_of
+from rxsse.channels import StateChannel
+from rxsse.deriving.derivation import Derivation, Dirt
+from rxsse.exceptions import DeriveError, Gone, Unavailable
+from rxsse.messages import Topic
+from rxsse.streaming.response import StreamResponse
+
+logger = logging.getLogger("rxsse.views")
+
+
+class StreamRenderer(BaseRenderer):
+    """Lets DRF negotiate ``text/event-stream``; the stream renders itself."""
+
+    media_type = "text/event-stream"
+    format = "sse"
+    charset = None
+
+
+class PageRenderer(BaseRenderer):
+    """Lets DRF negotiate ``text/html``."""
+
+    media_type = "text/html"
+    format = "html"
+
+
+class ServerError(APIException):
+    """500 that says nothing of its cause."""
+
+
+class StateUnavailable(APIException):
+    """503: the state can't be given at present."""
+
+    status_code = 503
+    default_detail = "The state is not available at present."
+    default_code = "unavailable"
+
+
+class ChannelView(APIView):
+    """Serves one channel; made by `view_for`."""
+
+    channel: type[StateChannel]
+    # The first is what `Accept: */*` gets: curl, and fetch() without headers.
+    renderer_classes = (StreamRenderer, JSONRenderer, PageRenderer)
+    permission_classes = ()
+    http_method_names = ("get", "head", "options")
+
+    def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
+        """The state: a stream, a document or a page, as ``Accept`` says."""
+        if isinstance(request.accepted_renderer, PageRenderer):
+            return HttpResponse(_page())
+        topic = self._topic(request, kwargs)
+        if isinstance(request.accepted_renderer, JSONRenderer):
+            return self._document(request, topic)
+        cursor = request.headers.get("Last-Event-ID") or request.query_params.get("last_event_id")
+        return StreamResponse(
+            request._request, runtime.current().hubs, topic, cursor, identity_of(request, self.channel)
+        )
+
+    # --- DRF's steps ---------------------------------------------------------------------
+
+    def get_authenticators(self) -> list[Any]:
+        return [kind() for kind in authentication_classes(self.channel)]
+
+    def get_throttles(self) -> list[Any]:
+        declared = self.channel.option("throttle_classes", api_settings.DEFAULT_THROTTLE_CLASSES)
+        return [kind() for kind in declared]
+
+    def check_permissions(self, request: Request) -> None:
+        """Ask the channel. The page holds no state: it is for everybody, and asks for a token itself."""
+        if isinstance(request.accepted_renderer, PageRenderer) and request.method != "OPTIONS":
+            return
+        try:
+            permitted = self.channel.permits(request.user, self.kwargs)
+        except (APIException, PermissionDenied, Http404):
+            raise
+        except Exception as error:
+            logger.exception("%s.has_permission() raised", self.channel.label)
+            raise ServerError from error
+        if not permitted:
+            self.permission_denied(request)
+
+    def handle_exception(self, exc: Exception) -> HttpResponseBase:
+        """DRF's error body, as JSON whatever was asked for: an event stream has no form for it."""
+        if isinstance(self.request, Request):
+            self.request.accepted_renderer = JSONRenderer()
+            self.request.accepted_media_type = JSONRenderer.media_type
+        return super().handle_exception(exc)
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        patch_vary_headers(response, ("Authorization", "Cookie", "Accept"))
+        if "Cache-Control" not in response:
+            response["Cache-Control"] = "no-cache"
+        return response
+
+    def get_view_name(self) -> str:
+        return self.channel.__name__
+
+    def get_view_description(self, html: bool = False) -> str:
+        return (self.channel.__doc__ or "").strip()
+
+    # --- answers -------------------------------------------------------------------------
+
+    def _topic(self, request: Request, kwargs: Mapping[str, Any]) -> Topic:
+        try:
+            return self.channel.topic(request.user, kwargs)
+        except (APIException, PermissionDenied, Http404):
+            raise
+        except Exception as error:
+            logger.exception("%s could not look its anchor up", self.channel.label)
+            raise ServerError from error
+
+    def _document(self, request: Request, topic: Topic) -> HttpResponse:
+        etag, state = self._state(topic)
+        known = parse_etags(request.headers.get("If-None-Match", ""))
+        if etag in known or "*" in known or f"W/{etag}" in known:
+            response = HttpResponse(status=304)
+        else:
+            response = HttpResponse(state, content_type=JSONRenderer.media_type)
+        response["ETag"] = etag
+        return response
+
+    def _state(self, topic: Topic) -> tuple[str, bytes]:
+        """ETag and state. The ETag of a hot topic is its cursor, from which a stream can go on."""
+        try:
+            if any(connection.in_atomic_block for connection in connections.all(initialized_only=True)):
+                return _read_here(topic)
+            current = runtime.current()
+            timeout = 5 * current.settings.BACKEND_TIMEOUT
+            cursor, state = current.engine.snapshot(topic).result(timeout)
+            return f'"{cursor}"', state
+        except Gone as error:
+            raise Http404 from error
+        except DeriveError as error:
+            logger.error("%s", error, exc_info=error)
+            raise ServerError from error
+        except (Unavailable, NoAnswer) as error:
+            raise StateUnavailable from error
+
+
+def _read_here(topic: Topic) -> tuple[str, bytes]:
+    """The state as this thread's open transaction sees it: nobody else can (a test case)."""
+    derivation = Derivation(topic)
+    derivation.refresh(lambda: Dirt(whole=True))
+    state = derivation.encode()
+    return f'"{blake2b(state, digest_size=12).hexdigest()}"', state
+
+
+def _page() -> str:
+    return files("rxsse").joinpath("pages/channel.html").read_text(encoding="utf-8")
+
+
+def view_for(channel: type[StateChannel]) -> Callable[..., HttpResponseBase]:
+    """The Django view of ``channel``; not wrapped in ATOMIC_REQUESTS, its answers outlive any transaction."""
+    kind = type(f"{channel.__name__}View", (ChannelView,), {"channel": channel, "__doc__": channel.__doc__})
+    view: Callable[..., HttpResponseBase] = kind.as_view()  # type: ignore[attr-defined]
+    view.channel = channel  # type: ignore[attr-defined]
+    return transaction.non_atomic_requests(view)
