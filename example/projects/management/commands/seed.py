@@ -1,6 +1,6 @@
 """Fills the board with a small, pleasant world and says how to watch it; knows only the models."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -11,7 +11,9 @@ from rest_framework.authtoken.models import Token
 from projects.models import Comment, Membership, Project, Tag, Task
 
 PASSWORD = "demo"
-BEGIN = datetime(2027, 1, 4, 9, 0, tzinfo=UTC)
+# Fixed, so that two demos show the same: what was said lies in the past, what is to be done in the future.
+BEGIN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+DEADLINE = date(2029, 7, 1)
 
 PEOPLE = {
     "ada": ("Ada", "Lovelace"),
@@ -97,7 +99,7 @@ class Command(BaseCommand):
                 project=project,
                 title=title,
                 assignee=people.get(assignee),
-                due=BEGIN.date() + timedelta(days=days),
+                due=DEADLINE + timedelta(days=days),
                 done=done,
                 position=position,
             )
