@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import jsonpatch
@@ -155,17 +156,15 @@ class LogSource:
 
     def _answer(self, call: str, topic: Topic, answer: Callable[[], Any]) -> Future[Any]:
         future: Future[Any] = Future()
-
-        def resolve() -> None:
+        with self.lock:
+            self.calls.append((call, topic.anchor))
             try:
                 if call in self.failing:
                     raise self.failing[call]
-                future.set_result(answer())
+                # Found now and said later: as old as the protocol between source and sink allows.
+                resolve = partial(future.set_result, answer())
             except Exception as error:
-                future.set_exception(error)
-
-        with self.lock:
-            self.calls.append((call, topic.anchor))
+                resolve = partial(future.set_exception, error)
             if self.held is None:
                 resolve()
             else:
