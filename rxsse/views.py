@@ -102,17 +102,27 @@ class ChannelView(APIView):
         except (APIException, PermissionDenied, Http404):
             raise
         except Exception as error:
+            if not getattr(request.user, "is_authenticated", False):
+                # `user.memberships` of nobody: whoever asks has to say who he is first.
+                self.permission_denied(request)
             logger.exception("%s.has_permission() raised", self.channel.label)
             raise ServerError from error
         if not permitted:
             self.permission_denied(request)
 
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """What the endpoint is, as DRF's metadata, in JSON."""
+        self._answer_in_json()
+        return super().options(request, *args, **kwargs)
+
     def handle_exception(self, exc: Exception) -> HttpResponseBase:
         """DRF's error body, as JSON whatever was asked for: an event stream has no form for it."""
-        if isinstance(self.request, Request):
-            self.request.accepted_renderer = JSONRenderer()
-            self.request.accepted_media_type = JSONRenderer.media_type
+        self._answer_in_json()
         return super().handle_exception(exc)
+
+    def _answer_in_json(self) -> None:
+        self.request.accepted_renderer = JSONRenderer()
+        self.request.accepted_media_type = JSONRenderer.media_type
 
     def finalize_response(
         self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
