@@ -29,7 +29,9 @@ def identity_of(request: Request, channel: type[StateChannel]) -> Identity:
     """The reader of an authenticated request."""
     user_pk = getattr(request.user, "pk", None)
     credential = getattr(request.auth, "pk", None)
-    return Identity(channel.label, "" if user_pk is None else str(user_pk), "" if credential is None else str(credential))
+    return Identity(
+        channel.label, "" if user_pk is None else str(user_pk), "" if credential is None else str(credential)
+    )
 
 
 def authentication_classes(channel: type[StateChannel]) -> list[Any]:
@@ -40,7 +42,7 @@ def authentication_classes(channel: type[StateChannel]) -> list[Any]:
     declared = channel.option("authentication_classes")
     if declared is not None:
         return list(declared)
-    defaults = list(api_settings.DEFAULT_AUTHENTICATION_CLASSES)
+    defaults: list[Any] = list(api_settings.DEFAULT_AUTHENTICATION_CLASSES)
     if apps.is_installed("rest_framework.authtoken"):
         from rest_framework.authentication import TokenAuthentication
 

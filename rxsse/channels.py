@@ -202,7 +202,7 @@ class Reading:
 def _bind(anchor: BaseSerializer[Any], context: dict[str, Any]) -> BaseSerializer[Any]:
     """A copy of the anchor with ``context``: what a serializer remembers of one topic stays with it."""
     bound = deepcopy(anchor)
-    bound._context = {**getattr(anchor, "_context", {}), **context}  # type: ignore[attr-defined]
+    bound._context = {**getattr(anchor, "_context", {}), **context}
     return bound
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from django.contrib.contenttypes.fields import GenericRel, ReverseGenericManyToOneDescriptor
+from django.contrib.contenttypes.fields import ReverseGenericManyToOneDescriptor
 from django.db.models import Field as ModelField
 from django.db.models import ForeignKey, Model
 from django.db.models.fields.related_descriptors import (
@@ -70,9 +70,9 @@ class Leaf:
 class Link:
     """Where a list's membership is written: the table and columns that tie child to parent.
 
-    ``model`` is what the relation leads to. ``label`` is the model that carries ``parent_attname``; ``through`` says that it is a
-    many-to-many's own table rather than the child's. ``by_key``: the column holds the
-    parent's primary key.
+    ``model`` is what the relation leads to. ``label`` is the model that carries
+    ``parent_attname``; ``through`` says that it is a many-to-many's own table rather than the
+    child's. ``by_key``: the column holds the parent's primary key.
     """
 
     model: type[Model]
@@ -220,26 +220,27 @@ def _classify(edge: Edge, model: type[Model], accessor: str) -> None:
         if link is not None:
             edge.kind, edge.link, edge.by_key = EdgeKind.LIST, link, link.by_key
     elif type(descriptor) in (ForwardManyToOneDescriptor, ForwardOneToOneDescriptor):
-        column: Any = descriptor.field  # type: ignore[union-attr]
+        column: Any = descriptor.field
         edge.kind, edge.attname, edge.by_key = EdgeKind.FORWARD, column.attname, _targets_key(column)
     elif type(descriptor) is ReverseOneToOneDescriptor:
-        edge.kind, edge.link = EdgeKind.REVERSE_ONE, _column_link(descriptor.related.field)  # type: ignore[attr-defined]
+        edge.kind, edge.link = EdgeKind.REVERSE_ONE, _column_link(descriptor.related.field)
 
 
 def _link(descriptor: Any) -> Link | None:
     if type(descriptor) is ReverseManyToOneDescriptor:
-        return _column_link(descriptor.rel.field)  # type: ignore[arg-type]
+        return _column_link(descriptor.rel.field)
     if type(descriptor) is ManyToManyDescriptor:
-        relation = descriptor.rel
-        through = relation.through
+        relation: Any = descriptor.rel
+        through: Any = relation.through
         name = relation.field.m2m_reverse_field_name() if descriptor.reverse else relation.field.m2m_field_name()
         column = through._meta.get_field(name)
         model = relation.model if not descriptor.reverse else relation.related_model
         return Link(model, label_of(through), column.attname, True, _targets_key(column))
     if type(descriptor) is ReverseGenericManyToOneDescriptor:
-        generic: GenericRel = descriptor.rel
-        child = generic.model
-        return Link(child, label_of(child), child._meta.get_field(generic.field.object_id_field_name).attname, False, True)
+        generic: Any = descriptor.rel
+        child: type[Model] = generic.model
+        column: Any = child._meta.get_field(generic.field.object_id_field_name)
+        return Link(child, label_of(child), column.attname, False, True)
     return None
 
 
@@ -293,7 +294,9 @@ def _user_attname(serializer: Serializer[Any], model: type[Model]) -> str | None
             "name the foreign key to the user that a row belongs to"
         ) from error
     if not getattr(column, "concrete", False):
-        raise DeclarationError(f"{type(serializer).__name__}.Meta.user_key {name!r} is not a column; name a foreign key")
+        raise DeclarationError(
+            f"{type(serializer).__name__}.Meta.user_key {name!r} is not a column; name a foreign key to the user"
+        )
     return str(column.attname)  # type: ignore[union-attr]
 
 

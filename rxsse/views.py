@@ -22,6 +22,7 @@ from django.utils.http import parse_etags
 from rest_framework.exceptions import APIException
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
@@ -110,12 +111,12 @@ class ChannelView(APIView):
         if not permitted:
             self.permission_denied(request)
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]
         """What the endpoint is, as DRF's metadata, in JSON."""
         self._answer_in_json()
         return super().options(request, *args, **kwargs)
 
-    def handle_exception(self, exc: Exception) -> HttpResponseBase:
+    def handle_exception(self, exc: Exception) -> Response:
         """DRF's error body, as JSON whatever was asked for: an event stream has no form for it."""
         self._answer_in_json()
         return super().handle_exception(exc)
@@ -124,9 +125,7 @@ class ChannelView(APIView):
         self.request.accepted_renderer = JSONRenderer()
         self.request.accepted_media_type = JSONRenderer.media_type
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         patch_vary_headers(response, ("Authorization", "Cookie", "Accept"))
         if "Cache-Control" not in response:

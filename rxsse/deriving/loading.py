@@ -88,7 +88,7 @@ class Loader:
             raise DeclarationError(
                 f"get_queryset() returned {type(queryset).__name__}; return a queryset of {self.tree.node.model.__name__}"
             )
-        if queryset._db is None:
+        if queryset._db is None:  # type: ignore[attr-defined]
             queryset = queryset.using(self.alias)
         self.shape = shape_of(queryset)
         if not self.shape.simple:
@@ -210,9 +210,7 @@ class Loader:
                 _ordered(next(built), child, order) for child in children if self.visible(edge.child, child)
             ]
 
-    def children(
-        self, edge: Edge, instances: Sequence[Model], only: Iterable[str] | None = None
-    ) -> list[list[Model]]:
+    def children(self, edge: Edge, instances: Sequence[Model], only: Iterable[str] | None = None) -> list[list[Model]]:
         """Each parent's related instances in the serializer's order, whoever may see them; ``only``: of these keys."""
         assert edge.link is not None
         queryset, shape = self.base(edge)
@@ -273,7 +271,7 @@ def _leaf(field: Field[Any, Any, Any, Any], instance: Model) -> Any:
 
 def _attribute(field: Field[Any, Any, Any, Any], instance: Model) -> Any:
     try:
-        return field.get_attribute(instance)  # type: ignore[arg-type]
+        return field.get_attribute(instance)
     except SkipField:
         return MISSING
 
@@ -282,7 +280,7 @@ def _in_key_order(value: Any) -> Any:
     """Where a query leaves the order open, primary keys decide (docs/adr/0006)."""
     if not isinstance(value, QuerySet) or value.ordered or value.query.is_sliced or value.query.combinator:
         return value
-    if value._result_cache is None:  # type: ignore[attr-defined]
+    if value._result_cache is None:
         return value.order_by("pk")
     return sorted(value, key=lambda instance: instance.pk)
 

@@ -132,5 +132,5 @@ def _reverse_model(model: type[Model], name: str) -> type[Model] | None:
     except FieldDoesNotExist:
         return None
     if relation.auto_created and relation.one_to_one:
-        return relation.related_model  # type: ignore[return-value]
+        return relation.related_model
     return None

@@ -90,7 +90,7 @@ def _ordered_by(term: Any, model: type[Model]) -> str | None:
     if isinstance(term, OrderBy):
         term = term.expression
     if isinstance(term, F):
-        term = term.name
+        term = term.name  # type: ignore[attr-defined]
     if not isinstance(term, str):
         return None
     name = term.lstrip("-+")

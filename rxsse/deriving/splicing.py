@@ -140,7 +140,9 @@ class Splice:
         assert edge.link is not None
         if change.operation is Operation.INSERT or change.fields is None or edge.link.parent_attname in change.fields:
             return True
-        return edge.child.user_attname is not None or edge.kind is EdgeKind.LIST and self.loader.base(edge)[1].filtered
+        return edge.child.user_attname is not None or (
+            edge.kind is EdgeKind.LIST and self.loader.base(edge)[1].filtered
+        )
 
     def _look_at_children(self, node: Node, edge: Edge, change: Change) -> None:
         for parent in self._parents(node, edge, change):
@@ -207,7 +209,9 @@ class Splice:
         if not self.loader.shape.simple:
             raise ReadWhole("the queryset can't be followed row by row")
         order = self.loader.shape.order
-        self._splice_list(self.replica.top, 0, self.loader.tree.node, pending, instances, order, self.loader.anchor_keys)
+        self._splice_list(
+            self.replica.top, 0, self.loader.tree.node, pending, instances, order, self.loader.anchor_keys
+        )
 
     def _splice_edge(self, edge: Edge, parents: list[Row]) -> None:
         instances = self._instances([parent for parent in parents if parent.alive])
@@ -230,7 +234,7 @@ class Splice:
                 pending,
                 [child for child in children if self.loader.visible(edge.child, child)],
                 order,
-                lambda instance=instance: self.loader.child_keys(edge, instance),  # type: ignore[misc]
+                lambda instance=instance: self.loader.child_keys(edge, instance),
             )
 
     def _splice_list(

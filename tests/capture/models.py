@@ -86,7 +86,8 @@ class Cafe(Place):
 
 
 class Remark(models.Model):
-    content_type = models.ForeignKey(ContentType, models.CASCADE)
+    # No constraint: this app has no migrations, so its tables are there before those of apps that have.
+    content_type = models.ForeignKey(ContentType, models.CASCADE, db_constraint=False)
     object_id = models.CharField(max_length=40)
     subject = GenericForeignKey()
     text = models.CharField(max_length=50)

@@ -219,6 +219,20 @@ def test_without_autocommit(feed: RecordingFeed) -> None:
         transaction.set_autocommit(True)
 
 
+def test_atomic_without_autocommit_commits_on_sqlite_when_it_began_the_transaction(feed: RecordingFeed) -> None:
+    transaction.set_autocommit(False)
+    try:
+        with transaction.atomic():
+            Person.objects.create(name="ann")
+        committed = connection.vendor == "sqlite"
+        assert feed.phases == ([PREPARED, COMMITTED] if committed else [])
+        transaction.rollback()
+        assert names() == ({"ann"} if committed else set())
+    finally:
+        transaction.rollback()
+        transaction.set_autocommit(True)
+
+
 def test_what_sqlite_commits_by_the_way(feed: RecordingFeed) -> None:
     transaction.set_autocommit(False)
     Person.objects.create(name="ann")
