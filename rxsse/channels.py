@@ -93,7 +93,8 @@ class StateChannel:
         anchor = cls.option("anchor")
         if not isinstance(anchor, BaseSerializer):
             raise DeclarationError(
-                f"{cls.label}.Meta.anchor is {anchor!r}; give an instance of a serializer, as in anchor = TaskSerializer()"
+                f"{cls.label}.Meta.anchor is {anchor!r}; give an instance of a serializer, as in "
+                "anchor = TaskSerializer()"
             )
         return anchor
 

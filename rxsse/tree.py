@@ -239,8 +239,8 @@ def _link(descriptor: Any) -> Link | None:
     if type(descriptor) is ReverseGenericManyToOneDescriptor:
         generic: Any = descriptor.rel
         child: type[Model] = generic.model
-        column: Any = child._meta.get_field(generic.field.object_id_field_name)
-        return Link(child, label_of(child), column.attname, False, True)
+        object_id: Any = child._meta.get_field(generic.field.object_id_field_name)
+        return Link(child, label_of(child), object_id.attname, False, True)
     return None
 
 

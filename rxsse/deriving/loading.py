@@ -86,7 +86,8 @@ class Loader:
         queryset = self._queryset()
         if not isinstance(queryset, QuerySet) or not issubclass(queryset.model, self.tree.node.model):
             raise DeclarationError(
-                f"get_queryset() returned {type(queryset).__name__}; return a queryset of {self.tree.node.model.__name__}"
+                f"get_queryset() returned {type(queryset).__name__}; "
+                f"return a queryset of {self.tree.node.model.__name__}"
             )
         if queryset._db is None:  # type: ignore[attr-defined]
             queryset = queryset.using(self.alias)
@@ -104,7 +105,10 @@ class Loader:
         return node.user_attname is None or str(getattr(instance, node.user_attname)) == self.user_key
 
     def build(self, node: Node, instances: Sequence[Model], olds: Sequence[Row] | None = None) -> list[Row]:
-        """A row for each instance. With ``olds``, the rows they replace, parts that follow their own changes are KEPT."""
+        """A row for each instance.
+
+        With ``olds``, the rows they replace, what follows changes of its own is KEPT.
+        """
         if not instances:
             return []
         if node.hops:

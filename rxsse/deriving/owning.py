@@ -71,7 +71,10 @@ class Owned:
 
     def close(self) -> None:
         self._mailbox.discard()
-        self._backends.watch(self.topic, frozenset())
+        try:
+            self._backends.watch(self.topic, frozenset())
+        except Unavailable:
+            logger.info("writers go on announcing for %s until what they know expires", self.topic.name)
 
     # --- opening -------------------------------------------------------------------------
 
