@@ -47,7 +47,7 @@ def _in_process(steps: int, seed: int) -> int:
 
     django.setup()
     from django.db import connection
-    from hypothesis import HealthCheck, settings
+    from hypothesis import HealthCheck, Phase, settings
     from hypothesis import seed as seeded
     from hypothesis.stateful import run_state_machine_as_test
 
@@ -64,6 +64,8 @@ def _in_process(steps: int, seed: int) -> int:
                 stateful_step_count=STEPS_PER_EXAMPLE,
                 deadline=None,
                 database=None,
+                # Shrinking a hundred steps takes longer than reading them.
+                phases=[Phase.generate],
                 suppress_health_check=list(HealthCheck),
             ),
         )

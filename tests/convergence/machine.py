@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from copy import deepcopy
 from random import Random
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import jsonpatch
 from django.apps import apps
 from django.core.management.color import no_style
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -84,7 +85,8 @@ class Convergence(RuleBasedStateMachine):
 
     @rule(rng=RANDOM)
     def write(self, rng: Random) -> None:
-        transactions.run(rng)
+        with suppress(DatabaseError):  # two rows of one slug, say: refused and rolled back, as in any application
+            transactions.run(rng)
 
     @precondition(lambda self: len(self.watchers) < CLIENTS)
     @rule(rng=RANDOM)
@@ -133,6 +135,11 @@ class UncommittedConvergence(Convergence):
     @initialize()
     def begin(self) -> None:
         writes.populate()
+
+    @rule(rng=RANDOM)
+    def write(self, rng: Random) -> None:
+        with suppress(DatabaseError), transaction.atomic():
+            transactions.run(rng)
 
     def teardown(self) -> None:
         try:

@@ -10,13 +10,14 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.sites",
     "django.contrib.humanize",
-    *INSTALLED_APPS,
+    *(app for app in INSTALLED_APPS if not app.startswith("tests.")),
     "helpdesk.apps.HelpdeskConfig",
     "actstream",
     "tests.thirdparty",
 ]
 MIDDLEWARE = [*MIDDLEWARE, "django.contrib.messages.middleware.MessageMiddleware"]
 ROOT_URLCONF = "tests.thirdparty.urls"
+MIGRATION_MODULES: dict[str, str | None] = {}
 SITE_ID = 1
 MEDIA_URL = "/media/"
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
