@@ -93,6 +93,7 @@ class Server:
         """Connections stay open and nobody answers (a machine that hangs)."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)  # until its last thread has stopped
 
     def resume(self) -> None:
         assert self._process is not None

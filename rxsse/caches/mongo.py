@@ -25,6 +25,7 @@ from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import pymongo
 from pymongo import MongoClient, ReadPreference, ReturnDocument, WriteConcern
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -321,7 +322,9 @@ class MongoCache(BaseCache):
     def close(self) -> None:
         with self._lock:
             if self._client is not None:
-                self._client.close()
+                # Saying goodbye to a server that hangs would take it ten seconds.
+                with pymongo.timeout(self._settings.BACKEND_TIMEOUT):
+                    self._client.close()
                 self._client = None
 
 

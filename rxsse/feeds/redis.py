@@ -74,7 +74,7 @@ class RedisFeed(BaseFeed):
                 return
             self._reader = Reader(
                 self._owning,
-                _client(settings, BLOCK + settings.BACKEND_TIMEOUT, retries=0, single_connection_client=True),
+                _client(settings, BLOCK + settings.BACKEND_TIMEOUT, retries=0),
                 self._interest,
                 listener,
                 stream=f"{settings.PREFIX}:feed",
@@ -111,7 +111,7 @@ class RedisFeed(BaseFeed):
         self._writing.close()
 
 
-def _client(settings: Settings, timeout: float, *, retries: int = 1, **options: bool) -> redis.Redis:
+def _client(settings: Settings, timeout: float, *, retries: int = 1) -> redis.Redis:
     assert settings.REDIS_URL is not None
     # A pooled connection that died while idle is worth one more attempt; a time-out never is.
     retry = Retry(NoBackoff(), retries, supported_errors=(redis.ConnectionError,))
@@ -123,7 +123,6 @@ def _client(settings: Settings, timeout: float, *, retries: int = 1, **options: 
         protocol=2,
         retry=retry,
         max_connections=2**20,  # as many as threads that write at once: waiting for one would be waiting in save()
-        **options,
     )
     return client
 
