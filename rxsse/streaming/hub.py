@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from rxsse import wire
@@ -24,6 +25,9 @@ logger = logging.getLogger("rxsse.streaming")
 
 TICK_SECONDS = 0.2
 """Pace of the one timer: uvicorn looks every 0.1 s whether to exit, and limits are seconds."""
+
+ASKED = 16
+"""Streams asked at each tick whether the server wants them closed: those of HTTP/1.0 clients can't tell."""
 
 FAREWELL_SECONDS = 2.0
 """Seconds that blocked clients are given for their ``bye``: a deploy does not wait for a phone in a tunnel."""
@@ -175,7 +179,7 @@ class Hub:
     def _tick(self) -> None:
         self._ticking = None
         self.now = self.loop.time()
-        if not self.closed and self._server is not None and uvicorn.is_stopping(self._server):
+        if not self.closed and self._is_stopping():
             self.close()
         for stream in list(self.blocked):
             if self.now - stream.heard > self.settings.WRITE_TIMEOUT:
@@ -186,6 +190,12 @@ class Hub:
             self._mark([stream for stream in self.streams if stream.heard <= quiet_since])
         if self.streams:
             self._start_ticking()
+
+    def _is_stopping(self) -> bool:
+        if self._server is not None and uvicorn.is_stopping(self._server):
+            return True
+        # A server in a thread installs no signal handlers to be found by, but it tells connections.
+        return any(stream.is_dismissed() for stream in islice(self.streams, ASKED))
 
     def _mark(self, quiet: list[Stream]) -> None:
         for stream in quiet[:SLICE]:

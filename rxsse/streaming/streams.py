@@ -61,6 +61,10 @@ class Stream(ABC):
     def cut(self) -> None:
         """End without another byte."""
 
+    def is_dismissed(self) -> bool:
+        """Whether the server is known to be waiting for this stream to end, because it is stopping."""
+        return False
+
     def _attend(self) -> None:
         if not self.waits and self.hot is not None and self.hot.ring is not None:
             self.waits = True
@@ -74,12 +78,13 @@ class Stream(ABC):
 class PushedStream(Stream):
     """Writes by itself, through the ``send`` of a uvicorn request cycle."""
 
-    __slots__ = ("_cycle", "_last", "_over", "_send", "_task")
+    __slots__ = ("_cycle", "_kept", "_last", "_over", "_send", "_task")
 
     def __init__(self, hub: Hub, topic: Topic, wanted: str | None, identity: object, send: Send, cycle: Any) -> None:
         super().__init__(hub, topic, wanted, identity)
         self._send = send
         self._cycle = cycle
+        self._kept: bool = cycle.keep_alive
         self._task = asyncio.current_task()
         self._last = b""
         self._over = False
@@ -138,6 +143,9 @@ class PushedStream(Stream):
         # The abort makes `receive` return in the next turn, except behind a pipelined request.
         if self._task is not None:
             self.hub.call_later(1, self._task.cancel)
+
+    def is_dismissed(self) -> bool:
+        return self._kept and not self._cycle.keep_alive
 
     def _end(self) -> None:
         self._over = True

@@ -122,9 +122,8 @@ class HotTopic:
             stream = walking.pop()
             try:
                 stream.wake()
-            except Exception:  # one stream's trouble is not the others'
-                logger.exception("A stream of topic %s could not go on", self.topic.name)
-                stream.cut()
+            except Exception:
+                self._give_up(stream)
         if not walking and self._grown:
             self._grown = False
             walking.extend(reversed(self.streams))
@@ -141,9 +140,8 @@ class HotTopic:
 
     def _end(self) -> None:
         self._hub.drop(self)
-        for stream in list(self.streams):
-            stream.wake()  # what came before it
-            stream.finish(wire.gone())
+        self._each(list(self.streams), lambda stream: stream.wake())  # what came before it
+        self._each(list(self.streams), lambda stream: stream.finish(wire.gone()))
 
     def _activated(self, future: Future[Cursor]) -> None:
         settings = self._hub.settings
@@ -157,8 +155,8 @@ class HotTopic:
         early, self._early = self._early, []
         for add, given in early:
             self._add(add, *given)
-        for stream in list(self.streams):
-            stream.give(stream.subscription.start(self.ring))
+        ring = self.ring
+        self._each(list(self.streams), lambda stream: stream.give(stream.subscription.start(ring)))
 
     def _loaded(self, position: int, future: Future[tuple[Cursor, bytes]]) -> None:
         streams, self._loading = self._loading or [], None
@@ -188,20 +186,35 @@ class HotTopic:
         self._answer(streams, lambda stream: stream.subscription.replayed(events, position, ring))
 
     def _answer(self, streams: Iterable[Stream], say: Callable[[Stream], bytes]) -> None:
-        for stream in streams:
+        def answer(stream: Stream) -> None:
             if stream in self.streams and stream.subscription.state is not State.ENDED:
                 stream.waits = False
                 stream.give(say(stream))
+
+        self._each(streams, answer)
 
     def _fail(self, streams: Iterable[Stream], error: Exception) -> None:
         """Nothing of ``error`` reaches a client: it may quote rows that the client must not see."""
         if not isinstance(error, (Gone, DeriveError, Unavailable)):
             logger.error("The source of topic %s failed", self.topic.name, exc_info=error)
+        if isinstance(error, Gone):
+            self._each(streams, lambda stream: stream.finish(wire.gone()))
+        else:
+            again = self._hub.settings.RETRY_MILLISECONDS
+            self._each(streams, lambda stream: stream.finish(wire.reset("unavailable") + bye(again)))
+
+    def _each(self, streams: Iterable[Stream], act: Callable[[Stream], object]) -> None:
         for stream in streams:
-            if isinstance(error, Gone):
-                stream.finish(wire.gone())
-            else:
-                stream.finish(wire.reset("unavailable") + bye(self._hub.settings.RETRY_MILLISECONDS))
+            try:
+                act(stream)
+            except Exception:
+                self._give_up(stream)
+
+    def _give_up(self, stream: Stream) -> None:
+        """One stream's trouble is not the others'."""
+        logger.exception("A stream of topic %s could not go on", self.topic.name)
+        self.leave(stream)
+        self._hub.call_soon(stream.cut)  # in a turn of its own, as it may raise as well
 
     def _ask(self, call: Callable[[], Future[Any]], answer: Callable[..., None], *context: Any) -> None:
         try:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 _MODULES = ("uvicorn.protocols.http.httptools_impl", "uvicorn.protocols.http.h11_impl")
-_NEEDED = ("transport", "flow", "disconnected", "response_complete")
+_NEEDED = ("transport", "flow", "disconnected", "response_complete", "keep_alive")
 
 
 def recognise(send: Any) -> Any | None:

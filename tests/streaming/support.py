@@ -290,6 +290,16 @@ class Connection:
             self._raw = rest[size + 2 :]
             self.complete = size == 0
 
+    def ask(self, path: str) -> str:
+        """Send another request on the same connection and return its whole answer, which is short."""
+        self.request(path)
+        answer = b""
+        while not answer.endswith((b"plain", b"\r\n0\r\n\r\n")):
+            got = self.socket.recv(65_536)
+            assert got, "the connection was closed"
+            answer += got
+        return answer.decode()
+
     def until(self, condition: Callable[[NaiveClient], Any], what: str = "") -> NaiveClient:
         """Read until ``condition`` holds for the client."""
         while not condition(self.client):
