@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from django.contrib.contenttypes.fields import ReverseGenericManyToOneDescriptor
@@ -96,6 +97,11 @@ class Edge:
     by_key: bool = True
     link: Link | None = None
 
+    @property
+    def filtered(self) -> bool:
+        """Whether the relation leaves some of the parent's rows out (a default manager that filters)."""
+        return self.link is not None and self.kind is EdgeKind.LIST and _is_filtered(self.link.model)
+
 
 @dataclass(eq=False, slots=True)
 class Node:
@@ -130,6 +136,11 @@ class Tree:
 
     node: Node
     many: bool
+    edges: list[tuple[Node, Edge]] = field(init=False)
+    """Every edge with the node it starts from."""
+
+    def __post_init__(self) -> None:
+        self.edges = [(n, m) for n in self.node.walk() for m in n.members if isinstance(m, Edge)]
 
     @property
     def labels(self) -> frozenset[str]:
@@ -137,7 +148,7 @@ class Tree:
         labels: set[str] = set()
         for node in self.node.walk():
             labels.update(labels_of(node.model))
-            labels.update(m.link.label for m in node.members if isinstance(m, Edge) and m.link is not None)
+        labels.update(edge.link.label for _, edge in self.edges if edge.link is not None)
         return frozenset(labels)
 
     @property
@@ -146,6 +157,12 @@ class Tree:
         return any(node.user_attname is not None for node in self.node.walk())
 
 
+@lru_cache(maxsize=1024)
+def _is_filtered(model: type[Model]) -> bool:
+    return bool(model._default_manager.all().query.where)
+
+
+@lru_cache(maxsize=1024)
 def labels_of(model: type[Model]) -> tuple[str, ...]:
     """The labels of every table in which a row of ``model`` is stored."""
     concrete = model._meta.concrete_model or model

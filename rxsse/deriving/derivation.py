@@ -6,7 +6,7 @@ Knows the database and the replica; nothing of logs, feeds, leases or clients.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import DatabaseError, InterfaceError, connections
@@ -16,7 +16,8 @@ from rxsse.deriving.loading import Loader, ReadWhole
 from rxsse.deriving.reading import snapshot_of
 from rxsse.deriving.recording import listening
 from rxsse.deriving.replica import Replica, RowKey
-from rxsse.deriving.splicing import Splice, concerns
+from rxsse.deriving.splicing import Splice
+from rxsse.deriving.touching import touch
 from rxsse.exceptions import DeriveError, Gone, Unavailable
 from rxsse.messages import Change, Topic
 
@@ -66,7 +67,7 @@ class Derivation:
 
     def concerns(self, change: Change) -> bool:
         """Whether ``change`` can matter; not to be asked during a refresh."""
-        return concerns(self._replica, self._reading.tree, self._tables, self._rows, change)
+        return self._spoils(change) or bool(touch(self._replica, self._reading.tree, change))
 
     @property
     def operations(self) -> list[bytes]:
@@ -102,9 +103,9 @@ class Derivation:
         loader = Loader(self._reading.tree, self._reading.queryset, self._reading.alias, self._reading.user_key)
         loader.tables.update(self._reading.depends_on)
         loader.rows.update(rows)
-        if self._filled and not dirt.whole and not self._needs_whole(dirt.changes):
+        if self._filled and not dirt.whole and not any(map(self._spoils, dirt.changes)):
             try:
-                Splice(self._replica, loader).apply(c for c in dirt.changes if self.concerns(c))
+                Splice(self._replica, loader).apply(dirt.changes)
                 self._tables |= loader.tables
                 self._rows |= loader.rows
                 return
@@ -112,13 +113,13 @@ class Derivation:
                 logger.debug("reading %s whole: %s", self.topic.name, reason)
         self._read_whole(loader)
 
-    def _needs_whole(self, changes: Iterable[Change]) -> bool:
-        return any(
-            change.model in self._tables
-            or any((change.model, key) in self._rows for key in change.keys or ())
-            or (change.keys is None and any(label == change.model for label, _ in self._rows))
-            for change in changes
-        )
+    def _spoils(self, change: Change) -> bool:
+        """Whether everything must be read again: the change is to something that isn't followed row by row."""
+        if change.model in self._tables:
+            return True
+        if change.keys is None:
+            return any(label == change.model for label, _ in self._rows)
+        return any((change.model, key) in self._rows for key in change.keys)
 
     def _read_whole(self, loader: Loader) -> None:
         found = loader.read()

@@ -69,7 +69,8 @@ class Loader:
             if hops:
                 queryset = queryset.select_related(None)
             instances = list(queryset.prefetch_related(None))
-        self._depend(reads, labels_of(queryset.model))
+        model: type[Model] = queryset.model
+        self._depend(reads, labels_of(model))
         with recording() as reads:
             prefetch_related_objects(instances, *lookups)
         if self._tracked or any(_is_custom(lookup) for lookup in lookups):
@@ -92,8 +93,9 @@ class Loader:
         if queryset._db is None:  # type: ignore[attr-defined]
             queryset = queryset.using(self.alias)
         self.shape = shape_of(queryset)
+        model: type[Model] = queryset.model
         if not self.shape.simple:
-            self.tables.update(labels_of(queryset.model))
+            self.tables.update(labels_of(model))
         if self.tree.many and not queryset.ordered and not queryset.query.is_sliced and not queryset.query.combinator:
             queryset = queryset.order_by("pk")
         return queryset

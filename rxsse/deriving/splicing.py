@@ -13,9 +13,10 @@ from django.db.models import Model
 
 from rxsse.deriving.loading import Loader, ReadWhole
 from rxsse.deriving.replica import Replica, Row, edge_of
+from rxsse.deriving.touching import touch
 from rxsse.messages import Change, Operation
 from rxsse.rows import key_of, keys_of
-from rxsse.tree import Edge, EdgeKind, Link, Node, Tree, labels_of
+from rxsse.tree import Edge, EdgeKind, Node
 
 # Beyond this many rows, reading everything costs about the same and is simpler.
 _MANY = 500
@@ -27,41 +28,6 @@ class _Pending:
 
     keys: set[str] = field(default_factory=set)
     order: bool = False
-
-
-def concerns(replica: Replica, tree: Tree, tables: set[str], rows: set[tuple[str, str]], change: Change) -> bool:
-    """Whether ``change`` can matter to the replica; errs on the side of yes. Cheap: runs for every hot topic."""
-    if change.model in tables or change.model in replica.table_readers:
-        return True
-    keys = change.keys
-    if keys is None and change.operation is not Operation.INSERT:
-        return change.model in tree.labels or any(key[0] == change.model for key in (*replica.readers, *rows))
-    keys = keys or ()
-    if any((change.model, key) in index for key in keys for index in (replica.places, replica.readers, rows)):
-        return True
-    return any(_may_arrive(replica, node, edge, change) for node, edge in _lists(tree, change.model)) or (
-        tree.many and change.operation is not Operation.DELETE and change.model in labels_of(tree.node.model)
-    )
-
-
-def _may_arrive(replica: Replica, node: Node, edge: Edge, change: Change) -> bool:
-    assert edge.link is not None
-    values = change.relations.get(edge.link.parent_attname)
-    if values is None or not edge.link.by_key:
-        return True
-    return any((node.label, str(value)) in replica.places for value in values)
-
-
-def _lists(tree: Tree, label: str) -> Iterable[tuple[Node, Edge]]:
-    """The lists (and reverse one-to-ones) whose membership is written in the table of ``label``."""
-    for node in tree.node.walk():
-        for member in node.members:
-            if isinstance(member, Edge) and member.link is not None and label in _link_labels(member.link):
-                yield node, member
-
-
-def _link_labels(link: Link) -> tuple[str, ...]:
-    return (link.label,) if link.through else (link.label, *labels_of(link.model))
 
 
 class Splice:
@@ -89,86 +55,42 @@ class Splice:
     # --- which rows can have changed -----------------------------------------------------
 
     def _look_at(self, change: Change) -> None:
-        replica = self.replica
-        for row in replica.table_readers.get(change.model, ()):
+        touched = touch(self.replica, self.loader.tree, change)
+        if touched.whole:
+            raise ReadWhole(f"unknown rows of {change.model}")
+        for row in touched.rows:
             self._mark(row)
-        if change.keys is None and change.operation is not Operation.INSERT:
-            if not self._look_at_link(change):
-                raise ReadWhole(f"unknown rows of {change.model}")
-            return
-        for key in change.keys or ():
-            for row in (
-                *replica.places.get((change.model, key), ()),
-                *replica.readers.get((change.model, key), ()),
-            ):
-                self._mark(row)
-        self._look_at_arrivals(change)
-
-    def _look_at_link(self, change: Change) -> bool:
-        """Follow a many-to-many's rows by their columns alone; False where that isn't enough."""
-        found = list(_lists(self.loader.tree, change.model))
-        if not found or any(not edge.link.through for _, edge in found if edge.link is not None):
-            return False
-        for node, edge in found:
-            self._look_at_through(node, edge, change)
-        return True
-
-    def _look_at_through(self, node: Node, edge: Edge, change: Change) -> None:
-        for parent in self._parents(node, edge, change):
-            self._pending(parent, edge).order = True
-
-    def _look_at_arrivals(self, change: Change) -> None:
-        tree = self.loader.tree
-        for node, edge in _lists(tree, change.model):
-            assert edge.link is not None
-            if edge.link.through:
-                self._look_at_through(node, edge, change)
-            elif change.operation is not Operation.DELETE and self._can_arrive(edge, change):
-                self._look_at_children(node, edge, change)
-        if tree.many and change.operation is not Operation.DELETE and change.model in labels_of(tree.node.model):
-            self._note(self.replica.top, None, change)
+        for node, edge in touched.ask:
+            touched.lists += ((parent, edge) for parent in self._ask(node, edge, change.keys or ()))
+        for parent, listed in touched.lists:
+            self._note(parent, listed, change)
 
     def _note(self, parent: Row, edge: Edge | None, change: Change) -> None:
+        if edge is not None and edge.kind is not EdgeKind.LIST:
+            self._mark(parent)
+            return
         pending = self._pending(parent, edge)
-        if change.keys is None:  # an insert whose keys aren't known yet: ask which rows are there
+        if edge is not None and edge.link is not None and edge.link.through and edge.link.label == change.model:
             pending.order = True
-        else:
+        elif change.keys is not None:
             pending.keys.update(change.keys)
+        else:
+            # Which rows is not known: all that stand there, and whichever are there now.
+            pending.order = True
+            if change.operation is not Operation.INSERT:
+                slot = 0 if parent.node is None else parent.node.members.index(edge)  # type: ignore[arg-type]
+                pending.keys.update(row.key for row in parent.values[slot])
 
-    def _can_arrive(self, edge: Edge, change: Change) -> bool:
-        """Whether the change can have put a row into a list that it was not in."""
-        assert edge.link is not None
-        if change.operation is Operation.INSERT or change.fields is None or edge.link.parent_attname in change.fields:
-            return True
-        return edge.child.user_attname is not None or (
-            edge.kind is EdgeKind.LIST and self.loader.base(edge)[1].filtered
-        )
-
-    def _look_at_children(self, node: Node, edge: Edge, change: Change) -> None:
-        for parent in self._parents(node, edge, change):
-            if edge.kind is EdgeKind.LIST:
-                self._note(parent, edge, change)
-            else:
-                self._mark(parent)
-
-    def _parents(self, node: Node, edge: Edge, change: Change) -> Iterable[Row]:
-        """The rows of ``node`` that the change may tie a child to."""
+    def _ask(self, node: Node, edge: Edge, keys: Iterable[str]) -> list[Row]:
+        """The parents that rows are tied to now, where the announcement doesn't say."""
         link = edge.link
         assert link is not None
-        values = change.relations.get(link.parent_attname)
-        if values is None and change.keys and not link.through:
-            values = self._ask(link, change.keys)
-        if values is None or not link.by_key:
-            return tuple(self.replica.by_node.get(node, ()))
+        if not link.by_key:
+            return list(self.replica.by_node.get(node, ()))
+        found = link.model._base_manager.using(self.loader.alias).filter(pk__in=list(keys))
+        values = found.values_list(link.parent_attname, flat=True)
         places = self.replica.places
         return [row for value in values for row in places.get((node.label, str(value)), ()) if row.node is node]
-
-    def _ask(self, link: Link, keys: Iterable[str]) -> tuple[str | None, ...] | None:
-        """The parents that rows are tied to now, where the announcement doesn't say."""
-        rows = link.model._base_manager.using(self.loader.alias).filter(pk__in=list(keys))
-        return tuple(
-            None if value is None else str(value) for value in rows.values_list(link.parent_attname, flat=True)
-        )
 
     def _mark(self, row: Row) -> None:
         """Have ``row`` read again, by way of the list it stands in or from the nearest row that can be."""
