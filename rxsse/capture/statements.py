@@ -72,12 +72,12 @@ def updated(query: Any, vendor: str) -> tuple[Change, ...]:
                 relations[field.attname] = _texts(field, [value])
         elif field.attname in chosen:
             relations[field.attname] = chosen[field.attname]
-    keys = _keys(chosen)
-    if any(field.attname in written for field in _key_fields(model)):
-        keys = None  # the rows get other keys
+    keys, fields = _keys(chosen), _fields(model, written)
     if keys == ():
         return ()
-    return (Change(label_of(model), Operation.UPDATE, keys, _fields(model, written), relations),)
+    if any(field.attname in written for field in _key_fields(model)):
+        keys = fields = None  # rows go and others come
+    return (Change(label_of(model), Operation.UPDATE, keys, fields, relations),)
 
 
 def deleted(query: Any, vendor: str) -> tuple[Change, ...]:

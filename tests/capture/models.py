@@ -28,7 +28,9 @@ class Tag(models.Model):
 
 class Project(models.Model):
     title = models.CharField(max_length=50)
-    loud = models.GeneratedField(expression=Upper("title"), output_field=models.CharField(max_length=50), db_persist=True)
+    loud = models.GeneratedField(
+        expression=Upper("title"), output_field=models.CharField(max_length=50), db_persist=True
+    )
     owner = models.ForeignKey(Person, models.SET_NULL, null=True)
     tags = models.ManyToManyField(Tag)
     kin = models.ManyToManyField("self", symmetrical=True)

@@ -76,9 +76,7 @@ def test_a_key_that_can_not_be_read_means_any_row(feed: RecordingFeed, complaint
     assert len(complaints()) == 2
 
 
-def test_a_ledger_that_fails(
-    feed: RecordingFeed, complaints: Complaints, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_ledger_that_fails(feed: RecordingFeed, complaints: Complaints, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("no")
 
@@ -122,7 +120,9 @@ def test_install_and_uninstall_leave_django_as_it_was(feed: RecordingFeed) -> No
         assert "execute_sql" not in SQLDeleteCompiler.__dict__
         originals = [BaseDatabaseWrapper.__dict__[name] for name in names]
         originals += [cls.__dict__["execute_sql"] for cls in (SQLCompiler, SQLInsertCompiler, SQLUpdateCompiler)]
-        assert not any(hasattr(original, "__wrapped__") and "rxsse" in original.__code__.co_filename for original in originals)
+        assert not any(
+            hasattr(original, "__wrapped__") and "rxsse" in original.__code__.co_filename for original in originals
+        )
         Person.objects.create(name="ann")
         assert feed.heard == []
     finally:

@@ -18,7 +18,8 @@ changes = st.builds(
     keys=st.none() | st.lists(st.integers(0, 9).map(str), min_size=1, max_size=3, unique=True).map(tuple),
     fields=st.none() | st.frozensets(st.sampled_from("xyz"), min_size=1),
     relations=st.dictionaries(
-        st.sampled_from(["p_id", "q_id"]), st.lists(st.none() | st.sampled_from("123"), min_size=1, max_size=2).map(tuple)
+        st.sampled_from(["p_id", "q_id"]),
+        st.lists(st.none() | st.sampled_from("123"), min_size=1, max_size=2).map(tuple),
     ),
 )
 steps = st.lists(
@@ -76,7 +77,9 @@ def test_what_stands_is_what_no_rollback_has_cut(program: list[object], before: 
     assert all(covers(told, change) for change in model)
     # And nothing but that: every key and every table has been noted by someone.
     assert {(change.model, change.operation) for change in told} == {(c.model, c.operation) for c in model}
-    assert {(c.model, key) for c in told for key in c.keys or ()} <= {(c.model, key) for c in model for key in c.keys or ()}
+    assert {(c.model, key) for c in told for key in c.keys or ()} <= {
+        (c.model, key) for c in model for key in c.keys or ()
+    }
 
 
 def test_rows_of_one_kind_of_change_are_united() -> None:
@@ -123,7 +126,9 @@ def test_an_announcement_is_bounded_and_loses_nothing(noted: list[Change], facto
         Change(
             change.model,
             change.operation,
-            None if change.keys is None else tuple(f"{key}-{number:060}" for key in change.keys for number in range(factor)),
+            None
+            if change.keys is None
+            else tuple(f"{key}-{number:060}" for key in change.keys for number in range(factor)),
             change.fields,
             change.relations,
         )

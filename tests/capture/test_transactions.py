@@ -452,9 +452,7 @@ class TestUnwatched:
         assert feed.phases == [PREPARED, COMMITTED]
         assert feed.only() == (Change("capture.person", INSERT, None),)
 
-    def test_who_watches_during_the_commit_is_told(
-        self, feed: RecordingFeed, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_who_watches_during_the_commit_is_told(self, feed: RecordingFeed, monkeypatch: pytest.MonkeyPatch) -> None:
         feed.models = set()
         commit = connection._commit
 
