@@ -42,7 +42,7 @@ def test_keys(model: type[models.Model], given: Any, key: str) -> None:
 
 
 def test_composite_keys_do_not_collide() -> None:
-    class Pair(models.Model):  # noqa: DJ008
+    class Pair(models.Model):
         pk = models.CompositePrimaryKey("left", "right")
         left = models.CharField(max_length=9)
         right = models.CharField(max_length=9)

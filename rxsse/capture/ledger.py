@@ -190,8 +190,11 @@ def late(page: Page, watched: Callable[[str], bool]) -> tuple[Change, ...]:
 
 
 def bounded(changes: Iterable[Change]) -> tuple[Change, ...]:
-    """The same changes, the largest ones coarser until all fit into an announcement."""
-    result = list(changes)
+    """The same changes, merged, and the largest ones coarser until all fit into an announcement."""
+    page = Page()
+    for change in changes:
+        page.add(change)
+    result = list(page.changes())
     sizes = [_size(change) for change in result]
     for index in sorted(range(len(result)), key=sizes.__getitem__, reverse=True):
         if sum(sizes) <= MAX_BYTES:

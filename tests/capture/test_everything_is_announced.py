@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -233,7 +233,7 @@ def moves(change: Change) -> set[str]:
 
 
 @pytest.fixture
-def cleared(feed: RecordingFeed) -> Iterator[Callable[[], None]]:
+def cleared(feed: RecordingFeed) -> Callable[[], None]:
     def clear() -> None:
         feed.look = lambda announcement: None
         with connection.cursor() as cursor:
@@ -246,7 +246,7 @@ def cleared(feed: RecordingFeed) -> Iterator[Callable[[], None]]:
             Task.objects.create(project=project, rank=number)
         feed.heard.clear()
 
-    yield clear
+    return clear
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

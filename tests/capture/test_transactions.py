@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.core.handlers.base import BaseHandler
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 from django.db.models.signals import post_save
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
-from django.core.handlers.base import BaseHandler
 
 from rxsse import capture
 from rxsse.messages import Announcement, Change, Operation, Phase
@@ -151,7 +151,7 @@ def test_savepoints_made_by_hand(feed: RecordingFeed) -> None:
 
 def test_a_savepoint_older_than_the_first_note(feed: RecordingFeed) -> None:
     with transaction.atomic():
-        with pytest.raises(Oops), transaction.atomic():  # noqa: SIM117
+        with pytest.raises(Oops), transaction.atomic():
             with transaction.atomic():
                 Person.objects.create(name="gone")
                 raise Oops
