@@ -111,7 +111,8 @@ def main() -> None:
             for path in paths:
                 rounds[path].append(measure(path, load, given.clients, given.events, given.rate))
     print(f"{given.clients} clients, {given.events} events at {given.rate:g}/s, medians of {given.rounds} rounds")
-    print(f"{'path':12} {'p50 ms':>8} {'p99 ms':>8} {'us CPU/delivery':>16} {'x raw':>6} {'KB/idle':>8} {'threads':>8} {'%':>6}")
+    print(f"{'path':12} {'p50 ms':>8} {'p99 ms':>8} {'us CPU/delivery':>16} ", end="")
+    print(f"{'x raw':>6} {'KB/idle':>8} {'threads':>8} {'arrived %':>10}")
     for path in paths:
         middle = {key: statistics.median(each[key] for each in rounds[path]) for key in rounds[path][0]}
         ratio = ""
@@ -121,7 +122,7 @@ def main() -> None:
             ratio = f"{statistics.median(each):.2f}"
         print(
             f"{path:12} {middle['p50']:8.1f} {middle['p99']:8.1f} {middle['cpu']:16.2f} {ratio:>6} "
-            f"{middle['kb']:8.1f} {middle['threads']:8.0f} {middle['delivered']:6.1f}"
+            f"{middle['kb']:8.1f} {middle['threads']:8.0f} {middle['delivered']:10.1f}"
         )
 
 

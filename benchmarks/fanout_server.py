@@ -39,13 +39,13 @@ class Bell:
         self.next: asyncio.Future[bytes] | None = None
 
     def wait(self) -> asyncio.Future[bytes]:
-        if self.next is None:
+        if self.next is None or self.next.done():
             self.next = asyncio.get_running_loop().create_future()
         return self.next
 
     def ring(self, event: bytes) -> None:
         waiting, self.next = self.next, None
-        if waiting is not None:
+        if waiting is not None and not waiting.done():  # a client that left cancels what it waited for
             waiting.set_result(event)
 
 
@@ -227,14 +227,21 @@ def eventstream() -> tuple[Any, Callable[[int], None]]:
     def publish(number: int) -> None:
         from django_eventstream import send_event
 
-        text = "@%d " % time.monotonic_ns()
+        text = f"@{time.monotonic_ns()} "
         body = text + "." * (SIZE - 26 - len(text))
         threading.Thread(target=send_event, args=("benchmark", "message", body), kwargs={"json_encode": False}).start()
 
     return get_asgi_application(), publish
 
 
-PATHS = {"raw": raw, "loop": loop, "rxsse": rxsse, "rxsse-stock": rxsse_stock, "django": django, "eventstream": eventstream}
+PATHS = {
+    "raw": raw,
+    "loop": loop,
+    "rxsse": rxsse,
+    "rxsse-stock": rxsse_stock,
+    "django": django,
+    "eventstream": eventstream,
+}
 
 
 def measure() -> dict[str, Any]:

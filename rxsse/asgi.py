@@ -60,6 +60,7 @@ class StreamingHandler(ASGIHandler):
         response = exchange.response
         if response is None:
             return None
+        del response["Content-Encoding"]  # meant for middleware only [rfc9110 §8.4.1]
         await send({"type": "http.response.start", "status": response.status_code, "headers": _headers(response)})
         return deliver(response.hubs.here(), response.topic, response.cursor, response.identity, receive, send)
 
@@ -81,6 +82,7 @@ async def _live(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            Hubs.open_here()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             Hubs.close_here()

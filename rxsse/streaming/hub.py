@@ -244,6 +244,14 @@ class Hubs:
         self._everywhere(Hub.close)
 
     @classmethod
+    def open_here(cls) -> None:
+        """Serve on the running event loop again if it was closed."""
+        loop = asyncio.get_running_loop()
+        for hubs in cls._all:
+            with hubs._lock:
+                hubs._hubs = [hub for hub in hubs._hubs if hub.loop is not loop or not hub.closed]
+
+    @classmethod
     def close_here(cls) -> None:
         """End every stream of the running event loop with ``bye``."""
         loop = asyncio.get_running_loop()

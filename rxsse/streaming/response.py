@@ -38,11 +38,13 @@ class StreamResponse(StreamingHttpResponse):
         self.is_head = request.method == "HEAD"
         # An ASGI request has a scope, a DRF request passes the question on to it.
         self._own: Any = self._iterate_asynchronously() if hasattr(request, "scope") else self._iterate()
-        super().__init__(self._own, headers=wire.HEADERS)
+        # Django's GZipMiddleware leaves a response alone that has an encoding. Otherwise it would hold events back
+        # in its compressor until they fill a block.
+        super().__init__(self._own, headers={**wire.HEADERS, "Content-Encoding": "identity"})
 
     @property
     def can_be_handed_over(self) -> bool:
-        """Whether there is a stream, and no middleware around it that has to be given its chunks."""
+        """Whether there is a stream, and nothing that a middleware has put around it has to be given its chunks."""
         return self._iterator is self._own and self.is_async and not self.is_head
 
     def __aiter__(self) -> AsyncIterator[bytes]:

@@ -24,6 +24,10 @@ Send = Callable[[Message], Awaitable[None]]
 Receive = Callable[[], Awaitable[Message]]
 
 
+INSIST_SECONDS = 1.0
+"""Seconds after which a connection that was cut off, and does not say so, is given up."""
+
+
 class Stream(ABC):
     """A connection's end of a subscription. Used from the hub's event loop only."""
 
@@ -99,10 +103,11 @@ class PushedStream(Stream):
             while (await receive())["type"] != "http.disconnect":
                 pass
         except asyncio.CancelledError:
-            if not self._over:  # not our own doing
+            if not self._over:  # not `_insist`
                 raise
         finally:
             self._over = True
+            self._task = None
             hub.leave(self)
 
     def wake(self) -> None:
@@ -141,8 +146,11 @@ class PushedStream(Stream):
         uvicorn.abort(self._cycle)
         self.hub.leave(self)
         # The abort makes `receive` return in the next turn, except behind a pipelined request.
+        self.hub.call_later(INSIST_SECONDS, self._insist)
+
+    def _insist(self) -> None:
         if self._task is not None:
-            self.hub.call_later(1, self._task.cancel)
+            self._task.cancel()
 
     def is_dismissed(self) -> bool:
         return self._kept and not self._cycle.keep_alive

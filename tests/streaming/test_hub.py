@@ -445,7 +445,7 @@ def test_a_client_that_left_is_forgotten() -> None:
         await until(lambda: stays.client.state and leaves.client.state)
         stream = weakref.ref(leaves.stream)
         await leaves.leave()
-        del leaves
+        leaves = stays
         source.set("a", 1)
         await until(lambda: stays.client.state == {"n": 1})
         gc.collect()

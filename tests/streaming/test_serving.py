@@ -150,16 +150,14 @@ class TestHandOver:
             connection.until(lambda client: client.state)
             wait_until(lambda: streams() == 1, "the end of the other streams")
 
+    @configured(MARK_SECONDS=0.2)
     def test_a_pipelined_request_does_not_keep_a_closed_stream(self, port: int) -> None:
-        with override_settings(RXSSE={"MARK_SECONDS": 0.2}):
-            with Connection(port, "/s/a/") as connection:
-                connection.until(lambda client: client.state)
-                connection.request("/plain/")
-                site.source.set("a", 1)
-                connection.until(lambda client: client.state == {"n": 1})
-            for hub in site.hubs._hubs:
-                object.__setattr__(hub, "settings", type(hub.settings)(MARK_SECONDS=0.2))
-            wait_until(lambda: streams() == 0, "the end of the stream")
+        with Connection(port, "/s/a/") as connection:
+            connection.until(lambda client: client.state)
+            connection.request("/plain/")
+            site.source.set("a", 1)
+            connection.until(lambda client: client.state == {"n": 1})
+        wait_until(lambda: streams() == 0, "the end of the stream")
 
     def test_http_1_0(self, port: int) -> None:
         raw = socket.create_connection(("127.0.0.1", port))
@@ -346,5 +344,3 @@ def in_a_process(*options: str, **settings: Any) -> Any:
                 process.wait()
 
     return running()
-
-
