@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from difflib import unified_diff
+from http.client import HTTPConnection
 from random import Random
 from typing import Any
 
@@ -125,7 +128,9 @@ class _Run:
                 assert not list(out_of_order(state)), f"{subject} at {cursor}: {state}"
                 break
             assert time.monotonic() < deadline, (
-                f"{subject} at {cursor} differs\n--- shown\n{comparable(subject, state)}\n--- expected\n{expected}"
+                f"{subject} at {cursor} differs, after {reader.connects} connects; {reader.complaints}\n"
+                f"{self._ask_each_server(subject, expected)}\n"
+                + "\n".join(unified_diff(comparable(subject, state).split("\n"), expected.split("\n"), n=12))
             )
             time.sleep(0.02)
         assert not reader.complaints, f"{subject}: {reader.complaints}"
@@ -135,6 +140,22 @@ class _Run:
             assert subject.key is not None, f"{subject} can't be gone"
             assert expected == repr(ABSENT) or subject.name in RETURNING, f"{subject} is said to be gone, and is there"
             self._dismiss(reader)
+
+    def _ask_each_server(self, subject: Any, expected: str) -> str:
+        """Whether a server's own state is wrong, or only what reached the client."""
+        from tests.convergence.subjects import comparable
+
+        answers = []
+        for port in self._fleet.ports:
+            connection = HTTPConnection("127.0.0.1", port, timeout=10)
+            headers = {"Accept": "application/json", "Authorization": f"Token {self._tokens[subject.user_id]}"}
+            connection.request("GET", subject.url() or "", headers=headers)
+            response = connection.getresponse()
+            body = response.read()
+            right = response.status == 200 and comparable(subject, json.loads(body)) == expected
+            answers.append(f"{port}: {response.status} {response.headers['ETag']} {'right' if right else 'wrong'}")
+            connection.close()
+        return "; ".join(answers)
 
     def _dismiss(self, reader: Any) -> None:
         reader.stop()

@@ -100,11 +100,11 @@ class Reader(Thread):
         for owner in SECRET.findall(event.data):
             if int(owner) != self.subject.user_id:
                 self.complaints.append(f"user {self.subject.user_id} was sent a row of user {owner}: {event}")
-        held = self.client.cursor
+        held, before = self.shown
         with self._lock:
             action = self.client.receive(event)
         if event.name == "patch" and action is not Action.APPLY:
-            self.complaints.append(f"at {held}: {action.value} {event}")
+            self.complaints.append(f"at {held}: {action.value} {event} on {before}")
         if event.name == "revoked":
             self.complaints.append(f"{event}")
         if action is Action.APPLY:
