@@ -12,7 +12,7 @@ class RxsseConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from rxsse import runtime
+        from rxsse import checks, runtime  # noqa: F401 (checks register themselves)
 
         runtime.install()
         autodiscover_modules("channels")
