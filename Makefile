@@ -6,6 +6,8 @@ VENV ?= .venv
 PYTHON ?= $(shell scripts/provision python)
 BIN := $(abspath $(VENV))/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Some packages have no wheel and an old build script; an old pip would talk about that at length.
+export PIP_USE_PEP517 = 1
 
 .DEFAULT_GOAL := list
 .PHONY: list demo test quick test-matrix lint docs format bench long requirements servers clean
