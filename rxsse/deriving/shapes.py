@@ -42,7 +42,7 @@ def shape_of(queryset: QuerySet[Any]) -> Shape:
         and query.group_by is None
         and not query.annotations
         and not query.deferred_loading[0]
-        and all(join.table_name in own for join in query.alias_map.values())
+        and all(query.alias_map[alias].table_name in own for alias, uses in query.alias_refcount.items() if uses)
         and _only_columns(query.where)
     )
     return Shape(simple, bool(query.where), _order(queryset))
