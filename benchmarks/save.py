@@ -1,0 +1,154 @@
+"""What a write costs its writer: `python -m benchmarks.save [--rounds 100] [VENDOR ...]`.
+
+The same writes bare (capture not installed), unwatched (installed, nobody watches the model), and
+watched, in one process and interleaved, on each database; watched through the feed of one process
+and through Redis, where RXSSE_TEST_REDIS_URL names one. Times are per write.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from benchmarks.board.processes import populate, site
+from benchmarks.side_by_side import interleave, machine, ratio
+
+VENDORS = ("sqlite", "postgresql")
+BATCH = 20  # writes per sample, so that the clock and the switch to another case weigh nothing
+
+Switch = Callable[[], None]
+
+
+@contextmanager
+def switches() -> Iterator[dict[str, Switch]]:
+    """How to get from any case to each; a real inbox listens to what is watched."""
+    from benchmarks.board.models import Task
+    from rxsse import capture, feeds
+    from rxsse.conf import Settings
+    from rxsse.deriving.inbox import Inbox
+    from rxsse.rows import label_of
+
+    label = label_of(Task)
+    memory = Settings()
+    opened = {"unwatched": feeds.create(memory), "watched": feeds.create(memory)}
+    if url := os.environ.get("RXSSE_TEST_REDIS_URL"):
+        redis = Settings(REDIS_URL=url, PREFIX=f"save-{secrets.token_hex(4)}")
+        opened |= {"unwatched, Redis": feeds.create(redis)}
+        watched = Settings(REDIS_URL=url, PREFIX=f"save-{secrets.token_hex(4)}")
+        opened |= {"watched, Redis": feeds.create(watched)}
+    mailboxes = {}
+    for name, feed in opened.items():
+        if name.startswith("watched"):
+            inbox = Inbox()
+            mailboxes[name] = inbox.mailbox(frozenset({label}), lambda: None)
+            feed.listen(inbox)
+            time.sleep(feed.watch([label]))
+
+    def installed(name: str) -> Switch:
+        def switch() -> None:
+            capture.install()
+            capture.connect(lambda: opened[name])
+            if name in mailboxes:
+                mailboxes[name].open()  # forgets what the last sample wrote
+
+        return switch
+
+    try:
+        yield {"bare": capture.uninstall} | {name: installed(name) for name in opened}
+    finally:
+        capture.disconnect()
+        for feed in opened.values():
+            feed.close()
+
+
+def writes() -> dict[str, Callable[[], object]]:
+    """One of each kind."""
+    from django.contrib.auth.models import User
+    from django.db import transaction
+
+    from benchmarks.board.models import Task
+
+    project, *keys = populate(200)
+    task = Task.objects.get(pk=keys[0])
+    user = User.objects.first()
+    tasks = list(Task.objects.filter(pk__in=keys[:10]))
+
+    def create_and_delete() -> None:
+        Task.objects.create(project_id=project, title="new", position=0, due=task.due, assignee=user).delete()
+
+    def ten() -> None:
+        with transaction.atomic():
+            for other in tasks:
+                other.save()
+
+    def alone() -> None:
+        with transaction.atomic():
+            task.save()
+
+    return {
+        "save": task.save,
+        "save in atomic": alone,
+        "10 saves in atomic": ten,
+        "create, delete": create_and_delete,
+        "update() by key": lambda: Task.objects.filter(pk=keys[5]).update(title="x"),
+        "update() of 200": lambda: Task.objects.filter(project_id=project).update(title="x"),
+    }
+
+
+def queries(write: Callable[[], object]) -> int:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(connection) as context:
+        write()
+    return len(context)
+
+
+def sample(switch: Switch, write: Callable[[], object]) -> Callable[[], float]:
+    def run() -> float:
+        switch()
+        begin = time.perf_counter()
+        for _ in range(BATCH):
+            write()
+        return (time.perf_counter() - begin) / BATCH
+
+    return run
+
+
+def measure(vendor: str, rounds: int) -> None:
+    """Measure on one database, in this process."""
+    with site(vendor, "embedded"), switches() as cases:
+        print(f"{vendor}: {machine()}")
+        print(f"{'write':20} {'case':18} {'median µs':>9} {'x of bare':>9} {'queries':>8}")
+        for kind, write in writes().items():
+            samples = {name: sample(switch, write) for name, switch in cases.items()}
+            interleave(samples, 3)  # what is loaded and cached once
+            results = interleave(samples, rounds)
+            for name, switch in cases.items():
+                switch()
+                median = statistics.median(results[name]) * 1e6
+                share = ratio(results[name], results["bare"])
+                print(f"{kind:20} {name:18} {median:9.1f} {share:9.2f} {queries(write):8}")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("vendors", nargs="*", metavar="VENDOR", help=", ".join(VENDORS))
+    options.add_argument("--rounds", type=int, default=100)
+    given = options.parse_args()
+    if len(given.vendors) == 1:
+        measure(given.vendors[0], given.rounds)
+        return
+    for vendor in given.vendors or VENDORS:  # Django takes its settings once: a process for each
+        subprocess.run([sys.executable, "-m", "benchmarks.save", vendor, "--rounds", str(given.rounds)], check=True)
+
+
+if __name__ == "__main__":
+    main()
