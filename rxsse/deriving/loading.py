@@ -68,9 +68,10 @@ class Loader:
             hops = _select_related(queryset)
             if hops:
                 queryset = queryset.select_related(None)
-            instances = list(queryset.prefetch_related(None))
-        model: type[Model] = queryset.model
-        self._depend(reads, labels_of(model))
+            if lookups:
+                queryset = queryset.prefetch_related(None)
+            instances = list(queryset)
+        self._depend(reads, labels_of(self.tree.node.model))
         with recording() as reads:
             prefetch_related_objects(instances, *lookups)
         if self._tracked or any(_is_custom(lookup) for lookup in lookups):

@@ -5,12 +5,13 @@ Runs no query. In doubt the answer is "read it whole" (slower, never wrong).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Field, Model, QuerySet
-from django.db.models.expressions import Col, F, OrderBy
+from django.db.models.expressions import Col, F, OrderBy, RawSQL, Subquery
 from django.db.models.lookups import Lookup, Transform
 from django.db.models.sql.where import WhereNode
 
@@ -42,10 +43,26 @@ def shape_of(queryset: QuerySet[Any]) -> Shape:
         and query.group_by is None
         and not query.annotations
         and not query.deferred_loading[0]
-        and all(query.alias_map[alias].table_name in own for alias, uses in query.alias_refcount.items() if uses)
+        and not query.extra_tables
+        and all(map(_is_open, _terms(query)))
+        and _joins_once(queryset, own)
         and _only_columns(query.where)
     )
     return Shape(simple, bool(query.where), _order(queryset))
+
+
+def _joins_once(queryset: QuerySet[Any], own: set[str]) -> bool:
+    """Whether no other row has a say: one row has one place in each table of its own family."""
+    query: Any = queryset.query.chain()
+    query.get_compiler(queryset.db).pre_sql_setup()  # joins what the order needs
+    tables = [query.alias_map[alias].table_name for alias, uses in query.alias_refcount.items() if uses]
+    return len(set(tables)) == len(tables) and own.issuperset(tables)
+
+
+def _is_open(term: Any) -> bool:
+    """Whether an order term can be looked into: not SQL by hand, not a query of its own."""
+    parts = term.flatten() if hasattr(term, "flatten") else (term,)
+    return not any(isinstance(part, (RawSQL, Subquery)) for part in parts)
 
 
 def _only_columns(where: WhereNode) -> bool:
@@ -76,14 +93,18 @@ def _order(queryset: QuerySet[Any]) -> tuple[str, ...] | None:
     query: Any = queryset.query
     if query.extra_order_by:
         return None
-    terms = query.order_by or (queryset.model._meta.ordering if query.default_ordering else ())
     attnames: list[str] = []
-    for term in terms:
+    for term in _terms(query):
         attname = _ordered_by(term, queryset.model)
         if attname is None:
             return None
         attnames.append(attname)
     return tuple(attnames)
+
+
+def _terms(query: Any) -> Sequence[Any]:
+    terms: Sequence[Any] = query.order_by or (query.model._meta.ordering if query.default_ordering else ())
+    return terms
 
 
 def _ordered_by(term: Any, model: type[Model]) -> str | None:
