@@ -23,7 +23,10 @@ import uvicorn
 SIZE = 190
 """Bytes of an event, framing included."""
 
-STATE = b'{"id":1,"t":""}'
+ROWS = int(os.environ.get("FANOUT_ROWS", "0"))
+STATE = b'{"id":1,"t":"","rows":[%s]}' % b",".join(
+    b'{"id":%d,"title":"Task number %d","done":false,"due":"2026-11-23T12:00:00Z"}' % (n, n) for n in range(ROWS)
+)
 
 
 def document() -> bytes:
@@ -154,12 +157,17 @@ def _rxsse(handler: Callable[[], Any]) -> tuple[Any, Callable[[int], None]]:
     source = OneTopic()
 
     def patterns() -> list[Any]:
+        from django.http import HttpResponse
+
         from rxsse.messages import Topic
         from rxsse.streaming.hub import Hubs
         from rxsse.streaming.response import StreamResponse
 
         hubs = Hubs(source)
-        return [path("s/", lambda request: StreamResponse(request, hubs, Topic("benchmark", "1"), None, "reader"))]
+        return [
+            path("s/", lambda request: StreamResponse(request, hubs, Topic("benchmark", "1"), None, "reader")),
+            path("static/", lambda request: HttpResponse(STATE, content_type="application/json")),
+        ]
 
     _django(patterns)
     return handler(), source.publish
