@@ -54,7 +54,11 @@ class Loader:
 
     def read(self) -> list[Row]:
         """The anchor's rows and everything below them: one or none where the anchor is one row."""
-        return self.build(self.tree.node, self.anchors())
+        instances = self.anchors()
+        rows = self.build(self.tree.node, instances)
+        # Of a queryset that is read whole anyway the columns may not even be loaded.
+        order = self.shape.order if self.tree.many and self.shape.simple else None
+        return [_ordered(row, instance, order) for row, instance in zip(rows, instances, strict=True)]
 
     def anchors(self, only: Iterable[str] | None = None) -> list[Model]:
         """The anchor's instances that the reader may see, in the queryset's order."""

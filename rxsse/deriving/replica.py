@@ -209,12 +209,9 @@ class Replica:
         current: list[Row] = row.values[slot]
         if len(current) == len(target) and all(a is b for a, b in zip(current, target, strict=True)):
             return
-        base = self.member_path(row, slot)
         wanted = set(map(id, target))
-        for index in range(len(current) - 1, -1, -1):
-            if id(current[index]) not in wanted:
-                self.operations.append(patches.remove(f"{base}/{index}"))
-                self._detach(current.pop(index))
+        self.leave(row, slot, [child for child in current if id(child) not in wanted])
+        base = self.member_path(row, slot)
         present = set(map(id, current))
         for step in moves([id(child) for child in current], [id(child) for child in target if id(child) in present]):
             self.operations.append(patches.move(f"{base}/{step.source}", f"{base}/{step.target}"))
@@ -224,6 +221,19 @@ class Replica:
                 current.insert(index, child)
                 self._attach(child, row, slot)
                 self.operations.append(patches.add(f"{base}/{index}", child.encode()))
+        self._touch(row)
+
+    def leave(self, row: Row, slot: int, leaving: Iterable[Row]) -> None:
+        """Take rows out of a list."""
+        gone = set(map(id, leaving))
+        if not gone:
+            return
+        current: list[Row] = row.values[slot]
+        base = self.member_path(row, slot)
+        for index in range(len(current) - 1, -1, -1):
+            if id(current[index]) in gone:
+                self.operations.append(patches.remove(f"{base}/{index}"))
+                self._detach(current.pop(index))
         self._touch(row)
 
     # --- index ---------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from rxsse.deriving.loading import Loader, ReadWhole
 from rxsse.deriving.replica import Replica, Row, edge_of
 from rxsse.deriving.touching import touch
 from rxsse.messages import Change, Operation
-from rxsse.rows import key_of, keys_of
+from rxsse.rows import key_of, keys_of, label_of
 from rxsse.tree import Edge, EdgeKind, Node
 
 # Beyond this many rows, reading everything costs about the same and is simpler.
@@ -169,22 +169,33 @@ class Splice:
         order: tuple[str, ...] | None,
         all_keys: object,
     ) -> None:
-        current: list[Row] = parent.values[slot]
-        standing = {row.key: row for row in current}
         present = {_key(node, instance): instance for instance in instances}
-        looked_at = pending.keys
-        ask = pending.order or len(standing) != len(current)
-        if not ask:
-            ask = any(
+        standing = self._standing(parent, slot, node, pending.keys | present.keys())
+        if (
+            pending.order
+            or standing is None
+            or any(
                 key not in standing or order is None or standing[key].order != _order(instance, order)
                 for key, instance in present.items()
             )
-        if not ask:
-            remaining = [row for row in current if row.key not in looked_at or row.key in present]
-            self.replica.arrange(parent, slot, remaining)
-            self._refresh_rows(node, [(standing[key], present[key]) for key in present if key in standing], order)
+        ):
+            self._reorder(parent, slot, node, pending, present, order, all_keys)
             return
-        self._reorder(parent, slot, node, pending, present, order, all_keys)
+        self.replica.leave(parent, slot, [row for key, row in standing.items() if key not in present])
+        self._refresh_rows(node, [(standing[key], present[key]) for key in present], order)
+
+    def _standing(self, parent: Row, slot: int, node: Node, keys: Iterable[str]) -> dict[str, Row] | None:
+        """The rows of a list that have these keys, without walking the list; None where one stands there twice."""
+        # A list's rows may be of a model that is further up or down the family than the serializer's.
+        labels = {label_of(node.model), *(row.keys[0][0] for row in parent.values[slot][:1])}
+        standing: dict[str, Row] = {}
+        for key in keys:
+            for row in {row for label in labels for row in self.replica.places.get((label, key), ())}:
+                if row.parent is parent and row.slot == slot and row.key == key:
+                    if key in standing:
+                        return None
+                    standing[key] = row
+        return standing
 
     def _reorder(
         self,
