@@ -10,10 +10,10 @@ import random
 import threading
 import time
 from concurrent.futures import Future
-from typing import Any
 
 from rxsse.cursors import Cursor
 from rxsse.deriving.following import Followed
+from rxsse.deriving.outlet import Outlet
 from rxsse.deriving.owning import Backends, Owned
 from rxsse.deriving.workers import Workers
 from rxsse.exceptions import Conflict, DeriveError, Gone, RxsseError, Unavailable
@@ -35,17 +35,14 @@ class HotTopic:
         self._backends = backends
         self._workers = workers
         self._owner = owner
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._scheduled = False
         self._role: Owned | Followed | None = None
-        self._sinks: list[Sink] = []
-        self._arriving: list[tuple[Sink, Future[Cursor]]] = []
+        self._outlet = Outlet(topic, self._fall_behind)
         self._waiters: list[Future[Snapshot]] = []
-        self._delivered: Cursor | None = None
         self._behind = False
         self._contend = True
         self._failing = False
-        self._stale = False
         self._retry = _FIRST_RETRY
         self._due: float | None = None
         self._recheck: float | None = None
@@ -58,28 +55,17 @@ class HotTopic:
 
     def add(self, sink: Sink) -> Future[Cursor]:
         """Tell ``sink`` everything that follows the cursor that the future resolves with."""
-        future: Future[Cursor] = Future()
-        with self._lock:
-            if self.ended:
-                future.set_exception(Gone(f"the anchor of {self.topic.name} does not exist"))
-            elif self._delivered is None:
-                self._arriving.append((sink, future))
-            else:
-                self._sinks.append(sink)
-                future.set_result(self._delivered)
+        future = self._outlet.add(sink)
         self.wake()
         return future
 
     def remove(self, sink: Sink) -> None:
         """``sink`` is told nothing after this returns."""
-        with self._lock:
-            self._sinks = [other for other in self._sinks if other is not sink]
-            self._arriving = [(other, future) for other, future in self._arriving if other is not sink]
+        self._outlet.remove(sink)
 
     @property
     def wanted(self) -> bool:
-        with self._lock:
-            return bool(self._sinks or self._arriving or self._waiters) or time.monotonic() < self.wanted_until
+        return self._outlet.wanted or bool(self._waiters) or time.monotonic() < self.wanted_until
 
     def wake(self) -> None:
         """Look soon whether there is work."""
@@ -94,17 +80,17 @@ class HotTopic:
         role = self._role
         if isinstance(role, Owned):
             role.spoil()
-        self._behind = True
-        self.wake()
+        self._fall_behind()
 
     def snapshot(self) -> Future[Snapshot]:
         """The state at the log's head."""
         future: Future[Snapshot] = Future()
         with self._lock:
-            if self.ended:
-                future.set_exception(Gone(f"the anchor of {self.topic.name} does not exist"))
-                return future
-            self._waiters.append(future)
+            ended = self.ended
+            if not ended:
+                self._waiters.append(future)
+        if ended:
+            future.set_exception(self._gone())
         self.wake()
         return future
 
@@ -114,11 +100,11 @@ class HotTopic:
             if self.ended:
                 return
             self.ended = True
-            waiting: list[Future[Any]] = [*self._waiters, *(future for _, future in self._arriving)]
-            self._waiters, self._arriving, self._sinks = [], [], []
-        for future in waiting:
-            future.set_exception(error or Gone(f"{self.topic.name} is not read any more"))
-        self._workers.submit(self._close)
+            running, self._scheduled = self._scheduled, True
+        self._outlet.close(error or self._gone())
+        self._answer_with(error or self._gone())
+        if not running:
+            self._workers.submit(self._run)
 
     def tick(self, now: float) -> None:
         """Called a few times a second: leases, retries, audits."""
@@ -141,52 +127,18 @@ class HotTopic:
 
     def deliver(self, fanout: Fanout) -> None:
         """What the owner fanned out, from any process and in any order."""
-        with self._lock:
-            if self.ended or self._delivered is None:
-                return
-            cursor = Cursor(fanout.epoch, fanout.revision)
-            if fanout.kind is Kind.PATCH:
-                self._deliver_patch(cursor, fanout.body)
-            elif fanout.kind is Kind.BEGIN:
-                self._deliver_begin(cursor, fanout.body.decode())
-            elif fanout.kind is Kind.STALE:
-                self._stale = True
-                for sink in self._sinks:
-                    sink.stale(self.topic, fanout.body.decode())
-            elif fanout.kind is Kind.GONE:
-                self._deliver_gone()
-            elif fanout.kind is Kind.RELEASED:
-                self.contend()
-            elif fanout.kind is Kind.MESSAGE:
-                for sink in self._sinks:
-                    sink.message(self.topic, "message", fanout.body)
+        self._outlet.tell(fanout)
+        if fanout.kind is Kind.GONE:
+            self.end(self._gone())
+        elif fanout.kind is Kind.RELEASED:
+            self.contend()
 
-    # --- delivery, in order --------------------------------------------------------------
+    def _fall_behind(self) -> None:
+        self._behind = True
+        self.wake()
 
-    def _deliver_patch(self, cursor: Cursor, patch: bytes) -> None:
-        assert self._delivered is not None
-        if cursor == self._delivered.next():
-            self._delivered = cursor
-            for sink in self._sinks:
-                sink.patched(self.topic, cursor, patch)
-        elif cursor.epoch != self._delivered.epoch or cursor.revision > self._delivered.revision:
-            self._behind = True
-            self.wake()
-
-    def _deliver_begin(self, cursor: Cursor, reason: str) -> None:
-        assert self._delivered is not None
-        if cursor.epoch != self._delivered.epoch:
-            self._begin(cursor, reason)
-
-    def _begin(self, cursor: Cursor, reason: str) -> None:
-        self._delivered, self._stale = cursor, False
-        for sink in self._sinks:
-            sink.began(self.topic, cursor, reason)
-
-    def _deliver_gone(self) -> None:
-        for sink in self._sinks:
-            sink.gone(self.topic)
-        self.end(Gone(f"the anchor of {self.topic.name} does not exist"))
+    def _gone(self) -> Gone:
+        return Gone(f"the anchor of {self.topic.name} does not exist, or nobody reads it any more")
 
     # --- the job -------------------------------------------------------------------------
 
@@ -206,18 +158,16 @@ class HotTopic:
         finally:
             with self._lock:
                 self._scheduled = False
-            if self._has_work() and self._due is None:
+                ended = self.ended
+            if ended:
+                self._close()
+            elif self._has_work() and self._due is None:
                 self.wake()
 
     def _has_work(self) -> bool:
         role = self._role
-        return not self.ended and (
-            role is None
-            or self._contend
-            or self._behind
-            or bool(self._waiters)
-            or (isinstance(role, Owned) and role.waiting)
-        )
+        waiting = isinstance(role, Owned) and role.waiting
+        return role is None or self._contend or self._behind or bool(self._waiters) or waiting
 
     def _work(self) -> bool:
         """Do one thing; False where nothing is left to do."""
@@ -252,8 +202,7 @@ class HotTopic:
             self._follow()
 
     def _own(self) -> None:
-        if self._delivered is None:
-            self._backends.broker.subscribe(self.topic)
+        self._backends.broker.subscribe(self.topic)
         owned = Owned(self.topic, self._backends, self.wake, self.deliver)
         try:
             head = owned.open()
@@ -262,9 +211,10 @@ class HotTopic:
             raise
         self._role = owned
         self._plan_recheck(owned)
-        if self._stale:  # the owner before us said so, and can't take it back
+        if self._outlet.stale:  # the owner before us said so, and can't take it back
             owned.restart("recovered")
-        self._arrive(head)
+        if not self._outlet.open(head):
+            self._catch_up()
 
     def _follow(self) -> None:
         self._backends.broker.subscribe(self.topic)
@@ -274,45 +224,32 @@ class HotTopic:
             self._due, self._contend = time.monotonic() + 0.1, True
             raise _NotYet
         self._role = followed
-        self._arrive(head)
-        # What was fanned out before we stood at the head was not taken.
-        self._behind = True
-
-    def _arrive(self, head: Cursor) -> None:
-        """The log stands at ``head``: tell whoever waits, or deliver what is missing up to it."""
-        with self._lock:
-            if self._delivered is None:
-                self._delivered = head
-                arriving, self._arriving = self._arriving, []
-                for sink, future in arriving:
-                    self._sinks.append(sink)
-                    future.set_result(head)
-                return
+        self._outlet.open(head)
+        # What was fanned out before the outlet stood at the head was not taken.
         self._catch_up()
 
     def _catch_up(self) -> None:
-        assert self._delivered is not None
-        missing = self._backends.cache.since(self.topic, self._delivered)
+        """Tell what the log holds beyond what was told."""
+        # Fan-out goes on while the log is read: what is missing is counted from here.
+        cursor = self._outlet.cursor
+        assert cursor is not None
+        missing = self._backends.cache.since(self.topic, cursor)
         head = self._backends.cache.head(self.topic) if missing is None else None
-        with self._lock:
-            if missing is not None:
-                cursor = self._delivered
-                for patch in missing:
-                    cursor = cursor.next()
-                    self._deliver_patch(cursor, patch)
-            elif head is not None and head != self._delivered:
-                self._begin(head, "expired")
-            elif head is None:
-                # The cache was emptied: the owner finds out by itself, a follower by contending.
-                self._contend = True
-            if self._failing and isinstance(self._role, Followed):
-                self._failing, self._retry = False, _FIRST_RETRY
-                self._begin(self._delivered, "recovered")
+        if missing is not None:
+            self._outlet.replay(cursor, missing)
+        elif head is None:
+            # The cache was emptied: the owner finds out by itself, a follower by contending.
+            self._contend = True
+        elif head != cursor:
+            self._outlet.begin(head, "expired")
+        if self._failing and isinstance(self._role, Followed):
+            self._failing, self._retry = False, _FIRST_RETRY
+            self._outlet.begin(head or self._outlet.cursor or cursor, "recovered")
 
     def _refresh(self, owned: Owned) -> None:
         owned.refresh()
         self._plan_recheck(owned)
-        if self._failing or self._stale:
+        if self._failing or self._outlet.stale:
             self._failing, self._retry = False, _FIRST_RETRY
             owned.restart("recovered")
 
@@ -323,10 +260,17 @@ class HotTopic:
 
     def _answer(self, role: Owned | Followed) -> None:
         found = role.snapshot()
+        for waiter in self._take_waiters():
+            waiter.set_result(found)
+
+    def _answer_with(self, error: RxsseError) -> None:
+        for waiter in self._take_waiters():
+            waiter.set_exception(error)
+
+    def _take_waiters(self) -> list[Future[Snapshot]]:
         with self._lock:
             waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            waiter.set_result(found)
+        return waiters
 
     # --- failures ------------------------------------------------------------------------
 
@@ -338,14 +282,11 @@ class HotTopic:
             logger.error("%s", error, exc_info=error)
         else:
             logger.warning("%s", error)
-        if self._delivered is None:
+        if self._outlet.cursor is None:
             self.end(error)
             return
-        with self._lock:
-            waiters, self._waiters = self._waiters, []
-            first, self._failing = not self._failing, True
-        for waiter in waiters:
-            waiter.set_exception(error)
+        first, self._failing = not self._failing, True
+        self._answer_with(error)
         stale = Fanout(Kind.STALE, body=b"unavailable")
         role = self._role
         if isinstance(role, Owned):
@@ -371,8 +312,8 @@ class HotTopic:
             self._backends.cache.drop(self.topic)
         except Unavailable:
             logger.info("the log of %s will run out by itself", self.topic.name)
-        if self._delivered is None:
-            self.end(Gone(f"the anchor of {self.topic.name} does not exist"))
+        if self._outlet.cursor is None:
+            self.end(self._gone())
         else:
             self._say(Fanout(Kind.GONE))
 
