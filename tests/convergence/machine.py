@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from rxsse.exceptions import Gone
 from rxsse.testing import Subscription, subscribe
 from tests.convergence import transactions, writes
-from tests.convergence.subjects import ABSENT, RETURNING, Subject, any_subject, comparable, out_of_order
+from tests.convergence.subjects import ABSENT, LASTING, Subject, any_subject, comparable, out_of_order
 
 RANDOM = st.randoms(use_true_random=False)
 SECRET = re.compile(r"SECRET<(\d+)>")
@@ -64,7 +64,7 @@ class Watcher:
         self.follow()
         expected = self.subject.expected()
         if self.gone:
-            assert expected is ABSENT or self.subject.name in RETURNING
+            assert expected is ABSENT or self.subject.name not in LASTING
             return
         assert comparable(self.subject, self.state) == comparable(self.subject, expected), self.subject
         assert not list(out_of_order(self.state))

@@ -27,8 +27,9 @@ UNORDERED = {"steps": "id", "notes": "id", "labels": "key", "step_ids": None, "l
 UNORDERED |= {"boards": None}
 
 
-# Anchors that can be away and come back under the same key.
-RETURNING = ("digest", "tag", "cover")
+# Anchors that are never deleted. Any other can have been away and be back under the same key:
+# `save()` of a row that somebody else has deleted meanwhile inserts it again.
+LASTING = ("member", "ledger")
 
 
 class _Absent:
