@@ -25,6 +25,13 @@ def _service(variable: str) -> str:
     pytest.skip(reason)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    servers = {"redis_url", "mongo_url", "own_redis", "own_mongo"}
+    for item in items:
+        if servers.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("services")
+
+
 @pytest.fixture
 def prefix() -> str:
     """A PREFIX that no other test uses."""
