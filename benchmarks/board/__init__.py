@@ -1,0 +1,1 @@
+"""A small Django project whose lists can be made as long as a benchmark needs them."""
