@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import socket
@@ -326,7 +325,7 @@ def serving(application: Any, **options: Any) -> Iterator[tuple[int, uvicorn.Ser
 
     def run() -> None:
         try:
-            asyncio.run(server.serve(sockets=[listening]))
+            server.run(sockets=[listening])
             ended.set_result(None)
         except BaseException as error:
             ended.set_exception(error)

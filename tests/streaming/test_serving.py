@@ -26,7 +26,11 @@ from tests.streaming.support import Connection, Log, NaiveClient, resident, serv
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(params=["httptools", "h11"])
+LOOPS = {"httptools": "uvloop", "h11": "asyncio"}
+"""Which event loop each of uvicorn's two protocols is tried on."""
+
+
+@pytest.fixture(params=list(LOOPS))
 def protocol(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -50,7 +54,7 @@ def rxsse_settings() -> dict[str, Any]:
 def port(rxsse_settings: dict[str, Any], protocol: str) -> Iterator[int]:
     with (
         override_settings(ROOT_URLCONF="tests.streaming.site", MIDDLEWARE=[], RXSSE=rxsse_settings),
-        serving(get_asgi_application(), http=protocol) as (port, _),
+        serving(get_asgi_application(), http=protocol, loop=LOOPS[protocol]) as (port, _),
     ):
         yield port
 
@@ -192,6 +196,14 @@ class TestSlowClients:
             good.until(lambda client: client.state == {"n": 1})
             assert not deaf.complete
 
+    @configured(SEND_BUFFER=20_000)
+    def test_the_kernel_buffers_no_more_than_configured(self, port: int) -> None:
+        with Connection(port, "/s/a/") as connection:
+            connection.until(lambda client: client.state)
+            (stream,) = [stream for hub in site.hubs._hubs for stream in hub.streams]
+            sock = stream._cycle.transport.get_extra_info("socket")
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 2 * 20_000  # Linux doubles what it is given
+
     @configured(WRITE_TIMEOUT=60, RING_LENGTH=10)
     def test_a_client_that_was_slow_is_resumed(self, port: int) -> None:
         with Connection(port, "/s/a/", buffer=4096) as slow:
@@ -286,7 +298,7 @@ class TestShutdown:
 
     def test_a_server_in_a_thread_ends_streams_when_it_is_told_to_exit(self, protocol: str) -> None:
         with override_settings(ROOT_URLCONF="tests.streaming.site", MIDDLEWARE=[]):
-            with serving(get_asgi_application(), http=protocol) as (port, server):
+            with serving(get_asgi_application(), http=protocol, loop=LOOPS[protocol]) as (port, server):
                 with Connection(port, "/s/a/") as connection:
                     connection.until(lambda client: client.state)
                     server.should_exit = True
