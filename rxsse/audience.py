@@ -13,7 +13,7 @@ from rxsse.conf import get_settings
 from rxsse.exceptions import AudienceError
 
 _HOW = (
-    "its state is shared by every reader. Set Meta.audience = 'user' on the channel to derive it for each user, "
+    "its state is shared by every reader; set Meta.audience = 'user' on the channel to derive it for each user, "
     "or don't look at the reader"
 )
 

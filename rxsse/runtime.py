@@ -5,12 +5,14 @@ The only place that knows which part needs which. Nothing is opened before it is
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
 from collections.abc import Iterable
 
 from rxsse import brokers, caches, capture, feeds
+from rxsse.checks.deployment import check_processes
 from rxsse.conf import Settings, get_settings
 from rxsse.deriving.engine import Engine
 from rxsse.deriving.inbox import Inbox
@@ -18,6 +20,8 @@ from rxsse.deriving.owning import Backends
 from rxsse.feeds.base import BaseFeed
 from rxsse.messages import Change, Topic
 from rxsse.streaming.hub import Hubs
+
+logger = logging.getLogger("rxsse")
 
 
 class Watching:
@@ -78,6 +82,9 @@ class Runtime:
         """The serving side."""
         with self._lock:
             if self._hubs is None:
+                # Servers don't run Django's checks; this one is about them.
+                for problem in check_processes():
+                    logger.warning("%s", problem)
                 self._hubs = Hubs(self.engine)
             return self._hubs
 

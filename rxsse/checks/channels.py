@@ -12,6 +12,7 @@ from django.db.models import Model
 from rest_framework.authentication import TokenAuthentication
 from rest_framework.fields import FileField
 from rest_framework.relations import HyperlinkedRelatedField, ManyRelatedField
+from rest_framework.settings import api_settings
 
 from rxsse.auth import authentication_classes
 from rxsse.channels import StateChannel, registry
@@ -159,4 +160,6 @@ def _check_urls(channel: type[StateChannel]) -> Iterator[checks.CheckMessage]:
 
 
 def _gives_url(field: Any) -> bool:
-    return isinstance(field, HyperlinkedRelatedField) or (isinstance(field, FileField) and field.use_url is not False)
+    if isinstance(field, FileField):
+        return bool(getattr(field, "use_url", api_settings.UPLOADED_FILES_USE_URL))
+    return isinstance(field, HyperlinkedRelatedField)

@@ -109,10 +109,8 @@ def _asgi_application() -> tuple[str, Any]:
     """The project's application and its name: as ``ASGI_APPLICATION`` says, or where ``startproject`` puts it."""
     name = getattr(django_settings, "ASGI_APPLICATION", None)
     if not name:
-        beside = (
-            getattr(django_settings, "WSGI_APPLICATION", None) or getattr(django_settings, "ROOT_URLCONF", None) or ""
-        )
-        package = beside.rpartition(".wsgi.")[0] or beside.rpartition(".")[0]
+        wsgi, urls = (str(getattr(django_settings, key, None)) for key in ("WSGI_APPLICATION", "ROOT_URLCONF"))
+        package = wsgi.rpartition(".wsgi.")[0] or urls.rpartition(".")[0]
         name = f"{package}.asgi.application"
     module, _, attribute = name.rpartition(".")
     try:
