@@ -8,15 +8,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from rxsse import patches
 from rxsse.brokers.base import BaseBroker
-from rxsse.caches.base import BaseCache
+from rxsse.caches.base import BaseCache, Stored
 from rxsse.conf import Settings
 from rxsse.cursors import Cursor, new_epoch
 from rxsse.deriving.derivation import Derivation, Dirt
 from rxsse.deriving.inbox import Inbox
-from rxsse.exceptions import Conflict, Unavailable
+from rxsse.exceptions import Conflict, PatchError, Unavailable
 from rxsse.feeds.base import BaseFeed
 from rxsse.messages import Fanout, Kind, Topic
 
@@ -89,21 +90,29 @@ class Owned:
         raise Unavailable(f"the log of {self.topic.name} is being written by others")
 
     def _continue_log(self) -> Cursor:
+        self._head = Cursor("", 0)
         # Log first, then database: what is derived is then never older than what it is compared with.
         stored = self._backends.cache.load(self.topic)
         self._derive(whole=True)
         state = self._derivation.encode()
         if stored is None:
-            self._head = self._begin(state, None)
-            return self._head
+            return self._begin_anew(state, None)
+        try:
+            logged = _replay(stored)
+        except PatchError:
+            logger.error("the log of %s does not fit together", self.topic.name, exc_info=True)
+            return self._begin_anew(state, stored.cursor.epoch)
         self._head = stored.head
-        logged = patches.loads(stored.state)
-        for patch in stored.patches:
-            logged = patches.apply(logged, patch)
         operations = patches.diff(logged, patches.loads(state))
         self._derivation.take()
         if operations:
             self._append(patches.encode(operations))
+        return self._head
+
+    def _begin_anew(self, state: bytes, replacing: str | None) -> Cursor:
+        """Begin an epoch that continues nothing; whoever followed one that was lost must hear of it."""
+        self._head = self._begin(state, replacing)
+        self._fan_out(Fanout(Kind.BEGIN, self._head.epoch, self._head.revision, b"expired"))
         return self._head
 
     def _begin(self, state: bytes, replacing: str | None) -> Cursor:
@@ -144,6 +153,8 @@ class Owned:
 
     def _derive(self, whole: bool = False) -> None:
         settled = self._mailbox.open()
+        if settled.whole and self._head.epoch and self._backends.cache.head(self.topic) != self._head:
+            raise Conflict(f"the log of {self.topic.name} is not where this process left it")
 
         def collect() -> Dirt:
             try:
@@ -201,3 +212,11 @@ class Owned:
             return
         self._backends.cache.checkpoint(self.topic, self._head, state)
         self._logged = self._checkpointed = 0
+
+
+def _replay(stored: Stored) -> Any:
+    """The state at the log's head; raises `PatchError` where the log does not fit together."""
+    state = patches.loads(stored.state)
+    for patch in stored.patches:
+        state = patches.apply(state, patch)
+    return state

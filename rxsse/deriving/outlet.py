@@ -1,0 +1,125 @@
+"""Tells a topic's readers in this process what was fanned out: in order, without a hole, nothing twice.
+
+Knows the sinks and the cursor they have reached; never reads the log itself but says when
+that has to be done.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+
+from rxsse.cursors import Cursor
+from rxsse.exceptions import Gone, RxsseError
+from rxsse.messages import Fanout, Kind, Topic
+from rxsse.streaming.source import Sink
+
+
+class Outlet:
+    """All methods may be called from any thread. Sinks are told with the lock held."""
+
+    def __init__(self, topic: Topic, behind: Callable[[], None]) -> None:
+        """``behind`` is called when something is missing between what was told and what arrives."""
+        self.topic = topic
+        self.lock = threading.RLock()
+        self.cursor: Cursor | None = None
+        """What the sinks have been told; None until the topic is open."""
+        self.stale = False
+        """Whether they were told that the state can't be derived."""
+        self._behind = behind
+        self._sinks: list[Sink] = []
+        self._arriving: list[tuple[Sink, Future[Cursor]]] = []
+        self._closed: RxsseError | None = None
+
+    @property
+    def wanted(self) -> bool:
+        with self.lock:
+            return bool(self._sinks or self._arriving)
+
+    def add(self, sink: Sink) -> Future[Cursor]:
+        """Tell ``sink`` everything that follows the cursor that the future resolves with."""
+        future: Future[Cursor] = Future()
+        with self.lock:
+            if self._closed is not None:
+                future.set_exception(self._closed)
+            elif self.cursor is None:
+                self._arriving.append((sink, future))
+            else:
+                self._sinks.append(sink)
+                future.set_result(self.cursor)
+        return future
+
+    def remove(self, sink: Sink) -> None:
+        """``sink`` is told nothing after this returns."""
+        with self.lock:
+            self._sinks = [other for other in self._sinks if other is not sink]
+            self._arriving = [(other, future) for other, future in self._arriving if other is not sink]
+
+    def open(self, head: Cursor) -> bool:
+        """The log stands at ``head``; False where the outlet was open before and may be behind it."""
+        with self.lock:
+            if self.cursor is not None:
+                return False
+            self.cursor = head
+            arriving, self._arriving = self._arriving, []
+            for sink, future in arriving:
+                self._sinks.append(sink)
+                future.set_result(head)
+            return True
+
+    def close(self, error: RxsseError) -> None:
+        """Tell nobody anything any more; whoever still waits to be let in gets ``error``."""
+        with self.lock:
+            self._closed = error
+            arriving, self._arriving, self._sinks = self._arriving, [], []
+        for _, future in arriving:
+            future.set_exception(error)
+
+    # --- what happens --------------------------------------------------------------------
+
+    def tell(self, fanout: Fanout) -> None:
+        """Pass on what was fanned out, from any process and in any order."""
+        with self.lock:
+            if self.cursor is None or self._closed is not None:
+                return
+            cursor = Cursor(fanout.epoch, fanout.revision)
+            if fanout.kind is Kind.PATCH:
+                self._patch(cursor, fanout.body)
+            elif fanout.kind is Kind.BEGIN and fanout.epoch != self.cursor.epoch:
+                self.begin(cursor, fanout.body.decode())
+            elif fanout.kind is Kind.STALE:
+                self.stale = True
+                for sink in self._sinks:
+                    sink.stale(self.topic, fanout.body.decode())
+            elif fanout.kind is Kind.MESSAGE:
+                for sink in self._sinks:
+                    sink.message(self.topic, "message", fanout.body)
+            elif fanout.kind is Kind.GONE:
+                for sink in self._sinks:
+                    sink.gone(self.topic)
+                self.close(Gone(f"the anchor of {self.topic.name} does not exist"))
+
+    def replay(self, cursor: Cursor, patches: Iterable[bytes]) -> None:
+        """Pass on ``patches``, read from the log after ``cursor``; those that were told meanwhile are left out."""
+        with self.lock:
+            for patch in patches:
+                cursor = cursor.next()
+                self._patch(cursor, patch)
+
+    def begin(self, cursor: Cursor, reason: str) -> None:
+        """Tell that history broke, and goes on at ``cursor``."""
+        with self.lock:
+            self.cursor, self.stale = cursor, False
+            for sink in self._sinks:
+                sink.began(self.topic, cursor, reason)
+
+    def _patch(self, cursor: Cursor, patch: bytes) -> None:
+        if self.cursor is None:
+            return
+        if cursor == self.cursor.next():
+            self.cursor = cursor
+            for sink in self._sinks:
+                sink.patched(self.topic, cursor, patch)
+        elif cursor.epoch != self.cursor.epoch or cursor.revision > self.cursor.revision:
+            self._behind()
