@@ -1,0 +1,41 @@
+"""PROTOCOL.md names tests that exist, and no event or reason that the code does not send."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from rxsse import wire
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "PROTOCOL.md").read_text()
+INVARIANTS = dict(re.findall(r"^\*\*(I[0-9]) [^*]+\*\*(.*?)(?=^\*\*I|\Z)", TEXT, re.MULTILINE | re.DOTALL))
+NAMED = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", TEXT)
+
+
+def test_there_are_eight_invariants() -> None:
+    assert list(INVARIANTS) == [f"I{number}" for number in range(1, 9)]
+
+
+@pytest.mark.parametrize("invariant", INVARIANTS)
+def test_every_invariant_names_its_test(invariant: str) -> None:
+    assert re.search(r"Held by\s+`tests/", INVARIANTS[invariant])
+
+
+@pytest.mark.parametrize(("path", "name"), NAMED)
+def test_named_tests_exist(path: str, name: str) -> None:
+    assert re.search(rf"^\s*(async )?def {name}\(", (ROOT / path).read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("event", sorted(wire.RESERVED))
+def test_every_event_of_the_wire_is_described(event: str) -> None:
+    assert re.search(rf"^\| `{event}` \|", TEXT, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("name", "value"), sorted(wire.HEADERS.items()))
+def test_every_header_is_described(name: str, value: str) -> None:
+    row = re.search(rf"^\| `{name}` \| (.*?) \|", TEXT, re.MULTILINE)
+    assert row is not None
+    assert all(part.strip() in row[1] for part in value.split(","))
