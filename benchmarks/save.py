@@ -1,4 +1,4 @@
-"""What a write costs its writer: `python -m benchmarks.save [--rounds 100] [VENDOR ...]`.
+"""What a write costs its writer: `python -m benchmarks.save [--rounds 300] [VENDOR ...]`.
 
 The same writes bare (capture not installed), unwatched (installed, nobody watches the model), and
 watched, in one process and interleaved, on each database; watched through the feed of one process
@@ -21,14 +21,14 @@ from benchmarks.board.processes import populate, site
 from benchmarks.side_by_side import interleave, machine, ratio
 
 VENDORS = ("sqlite", "postgresql")
-BATCH = 20  # writes per sample, so that the clock and the switch to another case weigh nothing
+BATCH = 5  # writes per sample: enough to outweigh the clock, too few to be interrupted by other processes
 
 Switch = Callable[[], None]
 
 
 @contextmanager
 def switches() -> Iterator[dict[str, Switch]]:
-    """How to get from any case to each; a real inbox listens to what is watched."""
+    """How to get from any case to each. Who watches listens in this process, or with Redis in another one."""
     from benchmarks.board.models import Task
     from rxsse import capture, feeds
     from rxsse.conf import Settings
@@ -38,18 +38,21 @@ def switches() -> Iterator[dict[str, Switch]]:
     label = label_of(Task)
     memory = Settings()
     opened = {"unwatched": feeds.create(memory), "watched": feeds.create(memory)}
+    others = []
     if url := os.environ.get("RXSSE_TEST_REDIS_URL"):
-        redis = Settings(REDIS_URL=url, PREFIX=f"save-{secrets.token_hex(4)}")
-        opened |= {"unwatched, Redis": feeds.create(redis)}
-        watched = Settings(REDIS_URL=url, PREFIX=f"save-{secrets.token_hex(4)}")
-        opened |= {"watched, Redis": feeds.create(watched)}
-    mailboxes = {}
-    for name, feed in opened.items():
-        if name.startswith("watched"):
-            inbox = Inbox()
-            mailboxes[name] = inbox.mailbox(frozenset({label}), lambda: None)
-            feed.listen(inbox)
-            time.sleep(feed.watch([label]))
+        for name in ("unwatched, Redis", "watched, Redis"):
+            prefix = f"save-{secrets.token_hex(4)}"
+            opened[name] = feeds.create(Settings(REDIS_URL=url, PREFIX=prefix))
+            if name.startswith("watched"):
+                command = [sys.executable, "-m", "benchmarks.save", "--listen", prefix, label]
+                others.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+    for other in others:
+        assert other.stdout is not None
+        assert other.stdout.readline(), "the process that watches has failed"
+    inbox = Inbox()
+    mailboxes = {"watched": inbox.mailbox(frozenset({label}), lambda: None)}
+    opened["watched"].listen(inbox)
+    opened["watched"].watch([label])
 
     def installed(name: str) -> Switch:
         def switch() -> None:
@@ -64,8 +67,28 @@ def switches() -> Iterator[dict[str, Switch]]:
         yield {"bare": capture.uninstall} | {name: installed(name) for name in opened}
     finally:
         capture.disconnect()
+        for other in others:
+            other.communicate()  # the end of its input is its end
         for feed in opened.values():
             feed.close()
+
+
+def listen(prefix: str, label: str) -> None:
+    """Be the process that watches, until the standard input ends."""
+    import django
+
+    django.setup()
+    from rxsse import feeds
+    from rxsse.conf import Settings
+    from rxsse.deriving.inbox import Inbox
+
+    feed = feeds.create(Settings(REDIS_URL=os.environ["RXSSE_TEST_REDIS_URL"], PREFIX=prefix))
+    inbox = Inbox()
+    feed.listen(inbox)
+    time.sleep(feed.watch([label]))
+    print("watching", flush=True)
+    sys.stdin.read()
+    feed.close()
 
 
 def writes() -> dict[str, Callable[[], object]]:
@@ -141,8 +164,12 @@ def measure(vendor: str, rounds: int) -> None:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("vendors", nargs="*", metavar="VENDOR", help=", ".join(VENDORS))
-    options.add_argument("--rounds", type=int, default=100)
+    options.add_argument("--rounds", type=int, default=300)
+    options.add_argument("--listen", nargs=2, help=argparse.SUPPRESS)
     given = options.parse_args()
+    if given.listen:
+        listen(*given.listen)
+        return
     if len(given.vendors) == 1:
         measure(given.vendors[0], given.rounds)
         return

@@ -89,18 +89,19 @@ def watching(model: str) -> BaseFeed | None:
 class Transaction:
     """One transaction on its way over the feed; every method is called at most once, in this order."""
 
-    __slots__ = ("_changes", "_database", "_feed", "_id", "_prepared")
+    __slots__ = ("_changes", "_database", "_feed", "_given", "_id", "_prepared")
 
     def __init__(self, feed: BaseFeed, database: str) -> None:
         self._feed = feed
         self._database = database
         self._id = secrets.token_hex(8)
-        self._changes: tuple[Change, ...] = ()
+        self._given: tuple[Change, ...] = ()
+        self._changes: tuple[Change, ...] = ()  # the same, bounded
         self._prepared = False
 
     def prepare(self, changes: tuple[Change, ...]) -> None:
         """Say PREPARED, and wait until readers can know it; nothing where there are no changes."""
-        self._changes = bounded(changes)
+        self._given, self._changes = changes, bounded(changes)
         if self._changes:
             announcement = Announcement(self._id, Phase.PREPARED, self._database, self._changes)
             try:
@@ -110,7 +111,7 @@ class Transaction:
 
     def commit(self, changes: tuple[Change, ...]) -> None:
         """Say COMMITTED, with the ``changes`` as known now unless readers have been told just these."""
-        changes = bounded(changes)
+        changes = self._changes if changes is self._given else bounded(changes)
         if self._prepared and changes == self._changes:
             self._say(Phase.COMMITTED, ())
         elif changes:

@@ -20,8 +20,8 @@ from rxsse.messages import Change, Operation
 from rxsse.rows import label_of
 
 Method = Callable[..., Any]
-# (compiler, what it was asked for, what it returned) -> what it wrote
-Reader = Callable[[Any, Any, Any], tuple[Change, ...]]
+# (compiler, what it was asked for, what it returned, what was read before it ran) -> what it wrote
+Reader = Callable[[Any, Any, Any, tuple[Change, ...]], tuple[Change, ...]]
 
 _UNKNOWN: Any = object()  # instead of a result: the statement has not run, or failed on its way
 _replaced: list[tuple[type, str, Method | None]] = []
@@ -73,9 +73,9 @@ def _statement(operation: Operation, reader: Reader) -> Callable[[Method], Metho
                     compiler.connection,
                     model,
                     operation,
-                    lambda: reader(compiler, asked, _UNKNOWN),
+                    lambda: reader(compiler, asked, _UNKNOWN, ()),
                     lambda: original(compiler, *args, **kwargs),
-                    lambda result: reader(compiler, asked, result),
+                    lambda result, before: reader(compiler, asked, result, before),
                     single=not getattr(compiler.query, "related_updates", None),
                 )
             result = _UNKNOWN
@@ -83,7 +83,7 @@ def _statement(operation: Operation, reader: Reader) -> Callable[[Method], Metho
                 result = original(compiler, *args, **kwargs)
             finally:
                 # Also after an error: an insert in several statements may have got half way.
-                transactions.note(compiler.connection, model, operation, lambda: reader(compiler, asked, result))
+                transactions.note(compiler.connection, model, operation, lambda: reader(compiler, asked, result, ()))
             return result
 
         return execute
@@ -102,21 +102,24 @@ def _returning(original: Method) -> Method:
     return execute_returning_sql
 
 
-def _inserted(compiler: Any, asked: Any, result: Any) -> tuple[Change, ...]:
+def _inserted(compiler: Any, asked: Any, result: Any, before: tuple[Change, ...]) -> tuple[Change, ...]:
     rows = () if result is _UNKNOWN else result
     return statements.inserted(compiler.query, compiler.returning_fields, rows)
 
 
-def _updated(compiler: Any, asked: Any, result: Any) -> tuple[Change, ...]:
+def _updated(compiler: Any, asked: Any, result: Any, before: tuple[Change, ...]) -> tuple[Change, ...]:
     if result == [] or (asked == ROW_COUNT and result == 0):
         return ()
+    # An update across tables replaces its conditions by keys while it runs; otherwise they are what they were.
+    if before and before[0].keys is not None:
+        return before
     return statements.updated(compiler.query, compiler.connection.vendor)
 
 
-def _deleted(compiler: Any, asked: Any, result: Any) -> tuple[Change, ...]:
+def _deleted(compiler: Any, asked: Any, result: Any, before: tuple[Change, ...]) -> tuple[Change, ...]:
     if asked == ROW_COUNT and (result is None or result == 0):
         return ()
-    return statements.deleted(compiler.query, compiler.connection.vendor)
+    return before or statements.deleted(compiler.query, compiler.connection.vendor)
 
 
 def _commit(original: Method) -> Method:

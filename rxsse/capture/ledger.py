@@ -21,6 +21,9 @@ MAX_GROUPS = 64
 MAX_BYTES = 32_000
 """Rough size of an announcement (about 2,000 keys): a commit waits for it to be sent."""
 
+MAX_FREE = 50
+"""Changes and their values that always fit: nearly every transaction has fewer, and is not looked at closer."""
+
 MAX_JOURNAL = 1_000
 """Changes a journal holds one by one; older ones are merged."""
 
@@ -189,8 +192,10 @@ def late(page: Page, watched: Callable[[str], bool]) -> tuple[Change, ...]:
     return tuple(anything(model, operation) for model, operation in sorted(page.unwatched) if watched(model))
 
 
-def bounded(changes: Iterable[Change]) -> tuple[Change, ...]:
+def bounded(changes: tuple[Change, ...]) -> tuple[Change, ...]:
     """The same changes, merged, and the largest ones coarser until all fit into an announcement."""
+    if sum(map(_count, changes)) <= MAX_FREE:
+        return changes
     page = Page()
     for change in changes:
         page.add(change)
@@ -202,6 +207,13 @@ def bounded(changes: Iterable[Change]) -> tuple[Change, ...]:
         result[index] = anything(result[index].model, result[index].operation)
         sizes[index] = _size(result[index])
     return tuple(result)
+
+
+def _count(change: Change) -> int:
+    count = 1 if change.keys is None else 1 + len(change.keys)
+    for values in change.relations.values():
+        count += len(values)
+    return count
 
 
 def _size(change: Change) -> int:

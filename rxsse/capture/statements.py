@@ -139,11 +139,17 @@ def _texts(field: AnyField, values: Iterable[Any]) -> Texts:
 
 def _fields(model: type[Model], written: Iterable[str]) -> frozenset[str] | None:
     """The attnames whose values may have changed, None where that is every one but the key."""
-    meta = model._meta
+    own, generated = _own_fields(model)
+    fields = own.intersection(written) | generated
+    return None if fields >= own else fields
+
+
+@lru_cache(maxsize=1024)
+def _own_fields(model: type[Model]) -> tuple[frozenset[str], frozenset[str]]:
+    """The attnames of the model's own table without its key, and those of them that the database computes."""
     keys = _key_fields(model)
-    own = {field.attname for field in meta.local_concrete_fields if field not in keys}
-    fields = own.intersection(written) | {field.attname for field in meta.local_concrete_fields if field.generated}
-    return None if fields >= own else frozenset(fields)
+    own = [field for field in model._meta.local_concrete_fields if field not in keys]
+    return frozenset(field.attname for field in own), frozenset(field.attname for field in own if field.generated)
 
 
 def _keys(chosen: dict[str, Texts]) -> tuple[str, ...] | None:

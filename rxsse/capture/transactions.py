@@ -67,7 +67,7 @@ def alone(
     operation: Operation,
     before: Read,
     execute: Callable[[], Any],
-    after: Callable[[Any], tuple[Change, ...]],
+    after: Callable[[Any, tuple[Change, ...]], tuple[Change, ...]],
     *,
     single: bool,
 ) -> Any:
@@ -80,10 +80,11 @@ def alone(
         result = execute()
         feed = watching(model)  # as in `commit`
         if feed is not None:
-            Transaction(feed, connection.alias).commit(read_safely(lambda: after(result), model, operation))
+            Transaction(feed, connection.alias).commit(read_safely(lambda: after(result, ()), model, operation))
         return result
     transaction = Transaction(feed, connection.alias)
-    transaction.prepare(read_safely(before, model, operation))
+    changes = read_safely(before, model, operation)
+    transaction.prepare(changes)
     try:
         result = execute()
     except BaseException as error:
@@ -92,7 +93,7 @@ def alone(
         else:
             transaction.doubt()
         raise
-    transaction.commit(read_safely(lambda: after(result), model, operation))
+    transaction.commit(read_safely(lambda: after(result, changes), model, operation))
     return result
 
 
@@ -104,7 +105,7 @@ def commit(connection: BaseDatabaseWrapper, execute: Callable[[], Any]) -> Any:
         return execute()
     transaction = Transaction(feed, connection.alias)
     page = _whole(ledger)
-    changes = () if page is None else (*page.changes(), *_late(page))
+    changes = () if page is None else page.changes() + _late(page)
     transaction.prepare(changes)
     # A commit that fails leaves the ledger: outside `atomic` it can be tried again. A rollback takes it.
     try:
@@ -120,7 +121,8 @@ def commit(connection: BaseDatabaseWrapper, execute: Callable[[], Any]) -> Any:
         transaction.lose()
     else:
         # Who began to watch while the commit ran may have taken a snapshot without it.
-        transaction.commit((*changes, *(change for change in _late(page) if change not in changes)))
+        added = tuple(change for change in _late(page) if change not in changes)
+        transaction.commit(changes + added if added else changes)
     return result
 
 
