@@ -50,8 +50,8 @@ def test_a_patch_from_the_log_and_from_fan_out_at_once_is_one_revision() -> None
     cache.begin(TOPIC, start, b"{}", replacing=None)
     cache.append(TOPIC, start.next(), PATCH)
     sink = RecordingSink()
-    hot._delivered = start
-    hot._sinks.append(sink)  # type: ignore[arg-type]
+    hot._outlet.open(start)
+    hot._outlet.add(sink)  # type: ignore[arg-type]
     try:
         hot._catch_up()
     finally:
