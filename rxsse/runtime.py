@@ -18,7 +18,7 @@ from rxsse.deriving.engine import Engine
 from rxsse.deriving.inbox import Inbox
 from rxsse.deriving.owning import Backends
 from rxsse.feeds.base import BaseFeed
-from rxsse.messages import Change, Topic
+from rxsse.messages import Change
 from rxsse.streaming.hub import Hubs
 
 logger = logging.getLogger("rxsse")
@@ -71,7 +71,7 @@ class Runtime:
                 self.listen()
                 broker = brokers.create(self.settings)
                 self._backends = Backends(
-                    self.settings, self.feed, caches.create(self.settings), broker, self.inbox, self._watch
+                    self.settings, self.feed, caches.create(self.settings), broker, self.inbox, self.watching.watch
                 )
                 self._engine = Engine(self._backends)
                 broker.listen(self._engine)
@@ -108,9 +108,6 @@ class Runtime:
         if backends is not None:
             backends.broker.close()
             backends.cache.close()
-
-    def _watch(self, topic: Topic, labels: frozenset[str]) -> float:
-        return self.watching.watch(topic.name, labels)
 
 
 _runtime: Runtime | None = None

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 
 from rxsse.cursors import Cursor
+from rxsse.deriving.outlet import answer
 from rxsse.deriving.owning import Backends
 from rxsse.deriving.topics import HotTopic
 from rxsse.deriving.workers import Workers
@@ -38,7 +39,8 @@ class Engine:
 
     def activate(self, topic: Topic, sink: Sink) -> Future[Cursor]:
         """Make ``topic`` hot and tell ``sink`` of it."""
-        return self._hot(topic).add(sink)
+        with self._lock:  # or the clock may find a topic that nobody reads yet, and end it
+            return self._hot(topic).add(sink)
 
     def deactivate(self, topic: Topic, sink: Sink) -> None:
         """``sink`` is told nothing more; the topic cools once nobody wants it."""
@@ -51,18 +53,19 @@ class Engine:
 
     def snapshot(self, topic: Topic) -> Future[tuple[Cursor, bytes]]:
         """The state; a topic that nobody reads becomes hot for ``COOL_SECONDS``."""
-        hot = self._hot(topic)
-        hot.wanted_until = time.monotonic() + self._backends.settings.COOL_SECONDS
-        return hot.snapshot()
+        with self._lock:
+            hot = self._hot(topic)
+            hot.wanted_until = time.monotonic() + self._backends.settings.COOL_SECONDS
+            return hot.snapshot()
 
     def since(self, topic: Topic, cursor: Cursor) -> Future[Sequence[bytes] | None]:
         future: Future[Sequence[bytes] | None] = Future()
 
         def read() -> None:
             try:
-                future.set_result(self._backends.cache.since(topic, cursor))
+                answer(future, self._backends.cache.since(topic, cursor))
             except Exception as error:
-                future.set_exception(error)
+                answer(future, error)
 
         self._workers.submit(read)
         return future

@@ -6,14 +6,20 @@ that has to be done.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from typing import TypeVar
 
 from rxsse.cursors import Cursor
 from rxsse.exceptions import Gone, RxsseError
 from rxsse.messages import Fanout, Kind, Topic
 from rxsse.streaming.source import Sink
+
+logger = logging.getLogger("rxsse.deriving")
+
+T = TypeVar("T")
 
 
 class Outlet:
@@ -54,7 +60,10 @@ class Outlet:
         """``sink`` is told nothing after this returns."""
         with self.lock:
             self._sinks = [other for other in self._sinks if other is not sink]
+            left = [future for other, future in self._arriving if other is sink]
             self._arriving = [(other, future) for other, future in self._arriving if other is not sink]
+        for future in left:
+            answer(future, Gone(f"{self.topic.name} was given up before it was there"))
 
     def open(self, head: Cursor) -> bool:
         """The log stands at ``head``; False where the outlet was open before and may be behind it."""
@@ -65,7 +74,7 @@ class Outlet:
             arriving, self._arriving = self._arriving, []
             for sink, future in arriving:
                 self._sinks.append(sink)
-                future.set_result(head)
+                answer(future, head)
             return True
 
     def close(self, error: RxsseError) -> None:
@@ -74,7 +83,7 @@ class Outlet:
             self._closed = error
             arriving, self._arriving, self._sinks = self._arriving, [], []
         for _, future in arriving:
-            future.set_exception(error)
+            answer(future, error)
 
     # --- what happens --------------------------------------------------------------------
 
@@ -90,14 +99,11 @@ class Outlet:
                 self.begin(cursor, fanout.body.decode())
             elif fanout.kind is Kind.STALE:
                 self.stale = True
-                for sink in self._sinks:
-                    sink.stale(self.topic, fanout.body.decode())
+                self._each(lambda sink: sink.stale(self.topic, fanout.body.decode()))
             elif fanout.kind is Kind.MESSAGE:
-                for sink in self._sinks:
-                    sink.message(self.topic, "message", fanout.body)
+                self._each(lambda sink: sink.message(self.topic, "message", fanout.body))
             elif fanout.kind is Kind.GONE:
-                for sink in self._sinks:
-                    sink.gone(self.topic)
+                self._each(lambda sink: sink.gone(self.topic))
                 self.close(Gone(f"the anchor of {self.topic.name} does not exist"))
 
     def replay(self, cursor: Cursor, patches: Iterable[bytes]) -> None:
@@ -111,15 +117,31 @@ class Outlet:
         """Tell that history broke, and goes on at ``cursor``."""
         with self.lock:
             self.cursor, self.stale = cursor, False
-            for sink in self._sinks:
-                sink.began(self.topic, cursor, reason)
+            self._each(lambda sink: sink.began(self.topic, cursor, reason))
 
     def _patch(self, cursor: Cursor, patch: bytes) -> None:
         if self.cursor is None:
             return
         if cursor == self.cursor.next():
             self.cursor = cursor
-            for sink in self._sinks:
-                sink.patched(self.topic, cursor, patch)
+            self._each(lambda sink: sink.patched(self.topic, cursor, patch))
         elif cursor.epoch != self.cursor.epoch or cursor.revision > self.cursor.revision:
             self._behind()
+
+    def _each(self, tell: Callable[[Sink], None]) -> None:
+        """One sink that fails (its event loop was closed) leaves no hole in what the others are told."""
+        for sink in tuple(self._sinks):
+            try:
+                tell(sink)
+            except Exception:
+                logger.exception("a reader of %s could not be told", self.topic.name)
+
+
+def answer(future: Future[T], found: T | Exception) -> None:
+    """Resolve ``future``, unless whoever asked has gone away."""
+    if not future.set_running_or_notify_cancel():
+        return
+    if isinstance(found, Exception):
+        future.set_exception(found)
+    else:
+        future.set_result(found)

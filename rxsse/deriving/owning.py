@@ -39,7 +39,7 @@ class Backends:
     cache: BaseCache
     broker: BaseBroker
     inbox: Inbox
-    watch: Callable[[Topic, frozenset[str]], float]
+    watch: Callable[[str, frozenset[str]], float]
 
 
 class Owned:
@@ -50,6 +50,8 @@ class Owned:
     ) -> None:
         """``deliver`` reaches this process's readers where the broker can't. Raises `DeriveError`."""
         self.topic = topic
+        # Its own: one that closes late must not take back what its successor has said.
+        self._name = f"{topic.name}/{id(self)}"
         self._backends = backends
         self._deliver = deliver
         self._derivation = Derivation(topic)
@@ -73,7 +75,7 @@ class Owned:
     def close(self) -> None:
         self._mailbox.discard()
         try:
-            self._backends.watch(self.topic, frozenset())
+            self._backends.watch(self._name, frozenset())
         except Unavailable:
             logger.info("writers go on announcing for %s until what they know expires", self.topic.name)
 
@@ -180,7 +182,7 @@ class Owned:
             self._mailbox.spoil()
 
     def _watch(self, labels: frozenset[str]) -> None:
-        delay = self._backends.watch(self.topic, labels)
+        delay = self._backends.watch(self._name, labels)
         self.recheck_after = max(self.recheck_after, delay)
 
     # --- the log -------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 
 from rxsse.cursors import Cursor
 from rxsse.deriving.following import Followed
-from rxsse.deriving.outlet import Outlet
+from rxsse.deriving.outlet import Outlet, answer
 from rxsse.deriving.owning import Backends, Owned
 from rxsse.deriving.workers import Workers
 from rxsse.exceptions import Conflict, DeriveError, Gone, RxsseError, Unavailable
@@ -261,11 +261,11 @@ class HotTopic:
     def _answer(self, role: Owned | Followed) -> None:
         found = role.snapshot()
         for waiter in self._take_waiters():
-            waiter.set_result(found)
+            answer(waiter, found)
 
     def _answer_with(self, error: RxsseError) -> None:
         for waiter in self._take_waiters():
-            waiter.set_exception(error)
+            answer(waiter, error)
 
     def _take_waiters(self) -> list[Future[Snapshot]]:
         with self._lock:
