@@ -6,6 +6,7 @@ Knows the log and the feed, not who reads the topic nor how this process became 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,7 @@ class Owned:
         self._head = Cursor("", 0)
         self._logged = 0
         self._checkpointed = 0
+        self._blind_until = 0.0  # monotonic time until which a writer may not know; 0 once the state was read since
         self.recheck_after = 0.0
         """Seconds after which the state must be read whole: until then a writer may not know that it is watched."""
 
@@ -155,6 +157,8 @@ class Owned:
 
     def _derive(self, whole: bool = False) -> None:
         settled = self._mailbox.open()
+        # A transaction that nobody announced may be in the snapshot: reading only what was announced would split it.
+        blind, seeing = self._blind_until > 0, time.monotonic() >= self._blind_until
         if settled.whole and self._head.epoch and self._backends.cache.head(self.topic) != self._head:
             raise Conflict(f"the log of {self.topic.name} is not where this process left it")
 
@@ -164,7 +168,7 @@ class Owned:
             except Unavailable:
                 return Dirt(whole=True)
             more = self._mailbox.meanwhile()
-            return Dirt((*settled.changes, *more.changes), whole or settled.whole or more.whole)
+            return Dirt((*settled.changes, *more.changes), whole or blind or settled.whole or more.whole)
 
         try:
             self._derivation.refresh(collect)
@@ -174,6 +178,8 @@ class Owned:
         finally:
             labels = self._derivation.labels
             self._mailbox.close(self._derivation.concerns, self._labels | labels)
+        if seeing:
+            self._blind_until = 0.0
         if not labels <= self._labels:
             # Until now nobody announced changes to these; what happened since the snapshot is unknown.
             _learned[self.topic.channel] = labels | _learned.get(self.topic.channel, frozenset())
@@ -184,6 +190,8 @@ class Owned:
     def _watch(self, labels: frozenset[str]) -> None:
         delay = self._backends.watch(self._name, labels)
         self.recheck_after = max(self.recheck_after, delay)
+        if delay:
+            self._blind_until = max(self._blind_until, time.monotonic() + delay)
 
     # --- the log -------------------------------------------------------------------------
 
