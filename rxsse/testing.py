@@ -31,6 +31,7 @@ class Subscription:
         self._derivation.take()
         self._cursor = Cursor(new_epoch(), 0)
         self._seen = 0
+        self._failed = False
         self._log: list[list[dict[str, Any]]] = []
         self.snapshot: Any = patches.loads(self._derivation.encode())
         """The state at the time of subscribing."""
@@ -66,9 +67,12 @@ class Subscription:
 
     def _follow(self) -> None:
         changes, whole = self._tap.take()
-        if not changes and not whole:
+        if not changes and not whole and not self._failed:
             return
+        # What was taken when the serializer failed is not told again.
+        whole, self._failed = whole or self._failed, True
         self._derive(Dirt(changes, whole))
+        self._failed = False
         operations = self._derivation.take()
         if operations:
             patch = patches.encode(operations)

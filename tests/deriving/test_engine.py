@@ -408,7 +408,9 @@ def test_when_the_owner_dies_its_lease_runs_out(shared: World, team: Team, topic
     cache: BaseCache = shared.cache
     assert isinstance(cache, LeasedCache)
     assert cache.acquire(topic, "dead", 0.5)
-    cache.begin(topic, Cursor("old", 7), json.dumps({"id": team.pk, "name": "old", "mood": ""}).encode(), replacing=None)
+    cache.begin(
+        topic, Cursor("old", 7), json.dumps({"id": team.pk, "name": "old", "mood": ""}).encode(), replacing=None
+    )
     client = Client(shared.engine(), topic).start()
     client.wait("patched")
     assert client.cursor is not None and client.cursor.epoch == "old"

@@ -149,9 +149,7 @@ def test_a_join_that_finds_rows_more_than_once(tasks: list[Task]) -> None:
 
 
 def test_an_annotation_that_decides_and_orders(board: Board, tasks: list[Task]) -> None:
-    reader = read(
-        lambda: Task.objects.annotate(n=Count("comments")).filter(n__gt=0).order_by("-n", "position")
-    )
+    reader = read(lambda: Task.objects.annotate(n=Count("comments")).filter(n__gt=0).order_by("-n", "position"))
     ann = User.objects.create(username="ann")
     for task in (tasks[3], tasks[1], tasks[1]):
         Comment.objects.create(task=task, author=ann, text="x")
@@ -165,13 +163,16 @@ def test_an_annotation_that_decides_and_orders(board: Board, tasks: list[Task]) 
     [
         lambda: Task.objects.filter(Exists(Comment.objects.filter(task=OuterRef("pk"), text="x"))),
         lambda: Task.objects.filter(pk__in=Comment.objects.filter(text="x").values("task")),
-        lambda: Task.objects.annotate(last=Subquery(Comment.objects.filter(task=OuterRef("pk")).values("text")[:1]))
-        .filter(last="x"),
+        lambda: Task.objects.annotate(
+            last=Subquery(Comment.objects.filter(task=OuterRef("pk")).values("text")[:1])
+        ).filter(last="x"),
         lambda: Task.objects.exclude(~Q(comments__text="x")).distinct(),
-        lambda: Task.objects.filter(position=1)
-        .order_by()
-        .union(Task.objects.filter(comments__text="x").order_by())
-        .order_by("position"),
+        lambda: (
+            Task.objects.filter(position=1)
+            .order_by()
+            .union(Task.objects.filter(comments__text="x").order_by())
+            .order_by("position")
+        ),
     ],
     ids=["exists", "in", "subquery", "exclude", "union"],
 )
@@ -305,9 +306,7 @@ def test_select_and_prefetch_related_in_the_queryset(board: Board, tasks: list[T
 
 def test_a_list_that_looks_at_its_arguments(board: Board, tasks: list[Task]) -> None:
     other = Board.objects.create(slug="o", code="O", title="Other")
-    channel = channel_of(
-        ShortSerializer(many=True), lambda self: Task.objects.filter(board__slug=self.kwargs["slug"])
-    )
+    channel = channel_of(ShortSerializer(many=True), lambda self: Task.objects.filter(board__slug=self.kwargs["slug"]))
     here, there = Reader(channel, slug="b"), Reader(channel, slug="o")
     Task.objects.filter(title="t3").update(board=other)
     assert len(here.check()) == 4
