@@ -32,9 +32,9 @@ def run(*arguments: str) -> str:
 
 
 def test_many_processes_agree() -> None:
-    assert "all equal" in run("--steps", "200")
+    assert "all equal" in run("--steps", "110")
 
 
 def test_no_revision_splits_a_transaction() -> None:
     """Writers only move money between accounts; readers check the sum at every revision."""
-    assert "all equal" in run("--steps", "200", "--money")
+    assert "all equal" in run("--steps", "110", "--money")
