@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from operator import is_
@@ -17,6 +16,7 @@ from typing import Any
 import orjson
 
 from rxsse.exceptions import PatchError
+from rxsse.sequences import steps
 
 # What tells the rows of a list apart, in order of preference.
 _IDENTITIES = ("id", "pk", "uuid", "url", "key", "slug")
@@ -196,45 +196,16 @@ def _diff_keyed(before: list[Any], after: list[Any], name: str, path: str, head:
 def _place(targets: list[int | None], after: list[Any], path: str, head: int) -> list[bytes]:
     """Bring the survivors into order and insert the new rows between them.
 
-    ``targets`` gives, for each row of the new list, its rank among the survivors, None for a
-    new row. At any moment the list is made of three kinds: rows that stay, rows that have been
-    placed (each behind the staying row passed last), and rows that wait for their move.
+    ``targets`` gives, for each row of the new list, its rank among the survivors, None for a new row.
     """
-    stays = _longest_rise([target for target in targets if target is not None])
-    standing = set(stays)
-    waiting = [rank for rank in range(len(targets) - targets.count(None)) if rank not in standing]
-    anchors: list[int] = []  # of each placed row: the rank of the staying row before it
-    passed, anchor = 0, -1
     operations = []
-    for row, rank in zip(after, targets, strict=True):
-        if rank in standing and rank is not None:
-            passed, anchor = passed + 1, rank
-            continue
-        source = 0
-        if rank is not None:
-            position = bisect_left(waiting, rank)
-            source = head + position + bisect_left(stays, rank) + bisect_left(anchors, rank)
-            del waiting[position]
-        place = head + len(anchors) + passed + bisect_left(waiting, anchor)
-        anchors.append(anchor)
-        path_there = f"{path}/{place}"
-        operations.append(add(path_there, dumps(row)) if rank is None else move(f"{path}/{source}", path_there))
+    for index, source, target in steps(targets):
+        there = f"{path}/{head + target}"
+        if source is None:
+            operations.append(add(there, dumps(after[index])))
+        else:
+            operations.append(move(f"{path}/{head + source}", there))
     return operations
-
-
-def _longest_rise(ranks: list[int]) -> list[int]:
-    """The longest increasing subsequence: the rows that need not move."""
-    ends: list[int] = []  # the smallest end of a rise, by its length
-    before: dict[int, int] = {}
-    for rank in ranks:
-        length = bisect_left(ends, rank)
-        if length:
-            before[rank] = ends[length - 1]
-        ends[length : length + 1] = [rank]
-    rise = ends[-1:]
-    while rise and rise[-1] in before:
-        rise.append(before[rise[-1]])
-    return rise[::-1]
 
 
 # --- apply ---------------------------------------------------------------------------------

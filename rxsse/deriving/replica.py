@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from rxsse import patches
-from rxsse.deriving.sequences import moves
+from rxsse.sequences import steps
 from rxsse.tree import Edge, Node
 
 RowKey = tuple[str, str]
@@ -212,15 +212,16 @@ class Replica:
         wanted = set(map(id, target))
         self.leave(row, slot, [child for child in current if id(child) not in wanted])
         base = self.member_path(row, slot)
-        present = set(map(id, current))
-        for step in moves([id(child) for child in current], [id(child) for child in target if id(child) in present]):
-            self.operations.append(patches.move(f"{base}/{step.source}", f"{base}/{step.target}"))
-            current.insert(step.target, current.pop(step.source))
-        for index, child in enumerate(target):
-            if id(child) not in present:
-                current.insert(index, child)
+        places = {id(child): place for place, child in enumerate(current)}
+        for index, source, place in steps([places.get(id(child)) for child in target]):
+            child = target[index]
+            if source is None:
                 self._attach(child, row, slot)
-                self.operations.append(patches.add(f"{base}/{index}", child.encode()))
+                self.operations.append(patches.add(f"{base}/{place}", child.encode()))
+            else:
+                del current[source]
+                self.operations.append(patches.move(f"{base}/{source}", f"{base}/{place}"))
+            current.insert(place, child)
         self._touch(row)
 
     def leave(self, row: Row, slot: int, leaving: Iterable[Row]) -> None:

@@ -229,7 +229,8 @@ def test_a_conflict_is_followed_and_then_corrected(alone: World, team: Team, top
     rename(team, "two")
     client.wait("patched", 2)
     assert client.events("patched")[0] == [{"op": "replace", "path": "/name", "value": "forged"}]
-    assert client.events("hole") == [] and client.events("began") == []
+    assert client.events("hole") == []
+    assert client.events("began") == []
     assert name_of(client) == "two"
     assert list(engine.since(topic, Cursor(client.cursor.epoch, 0)).result(20) or ()) == list(client.patches.values())
 
@@ -240,7 +241,9 @@ def test_a_cache_that_was_emptied_means_a_new_epoch(alone: World, team: Team, to
     alone.cache.clear()
     rename(team, "two")
     client.wait("began")
-    assert before is not None and client.cursor is not None and client.cursor.epoch != before.epoch
+    assert before is not None
+    assert client.cursor is not None
+    assert client.cursor.epoch != before.epoch
     assert name_of(client) == "two"
     assert client.engine.since(topic, before).result(20) is None
     rename(team, "three")
@@ -329,7 +332,9 @@ def test_long_logs_get_checkpoints(team: Team, topic: Topic) -> None:
             rename(team, f"n{count}")
             client.wait("patched", count + 1)
         stored = made.cache.load(topic)
-        assert stored is not None and stored.cursor.revision > 0 and len(stored.patches) <= 4
+        assert stored is not None
+        assert stored.cursor.revision > 0
+        assert len(stored.patches) <= 4
         assert name_of(client) == "n11"
 
 
@@ -400,7 +405,8 @@ def test_when_the_owner_closes_the_other_takes_over(shared: World, team: Team, t
     until(lambda: owners(shared, topic) == [True])
     rename(team, "three")
     second.wait("patched", 2)
-    assert not second.events("hole") and not second.events("began")
+    assert not second.events("hole")
+    assert not second.events("began")
     assert name_of(second) == "three"
 
 
@@ -413,7 +419,8 @@ def test_when_the_owner_dies_its_lease_runs_out(shared: World, team: Team, topic
     )
     client = Client(shared.engine(), topic).start()
     client.wait("patched")
-    assert client.cursor is not None and client.cursor.epoch == "old"
+    assert client.cursor is not None
+    assert client.cursor.epoch == "old"
     assert name_of(client) == "one"
 
 
@@ -427,7 +434,8 @@ def test_an_owner_that_lost_its_lease_follows(shared: World, team: Team, topic: 
     for count in range(10):
         rename(team, f"n{count}")
     until(lambda: [name_of(client) for client in (first, second)] == ["n9", "n9"])
-    assert not first.events("hole") and not second.events("hole")
+    assert not first.events("hole")
+    assert not second.events("hole")
     assert first.cursor == second.cursor
 
 

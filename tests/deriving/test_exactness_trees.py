@@ -179,7 +179,8 @@ def test_a_generic_relation(board: Board, task: Task) -> None:
     note.target = task
     note.save()
     state = reader.check()
-    assert state["notes"] == [] and len(state["tasks"][0]["notes"]) == 2
+    assert state["notes"] == []
+    assert len(state["tasks"][0]["notes"]) == 2
     # The same key under another model is another row.
     Note.objects.create(target=Team.objects.create(pk=board.pk, name="t"), text="z")
     assert reader.check()["notes"] == []
@@ -584,7 +585,8 @@ def test_one_row_of_many_is_read_alone(board: Board, ann: User) -> None:
     assert patch == [{"op": "replace", "path": "/tasks/100/title", "value": "changed"}]
     assert len(queries) <= 4
     reads = [query["sql"] for query in queries if '"domain_task"' in query["sql"]]
-    assert reads and all(task.pk.hex in sql or str(task.pk) in sql for sql in reads)
+    assert reads
+    assert all(task.pk.hex in sql or str(task.pk) in sql for sql in reads)
     # A row that moves costs the keys of the list, not its rows.
     task.position = 1000
     task.save()
