@@ -17,7 +17,7 @@ from django.db import router
 from django.db.models import Model, QuerySet
 from django.http import Http404
 from django.utils.module_loading import import_string
-from rest_framework.serializers import BaseSerializer, ListSerializer
+from rest_framework.serializers import BaseSerializer
 
 from rxsse.audience import NoKwargs, NoUser, StateRequest
 from rxsse.exceptions import DeclarationError, Gone
@@ -34,9 +34,9 @@ registry: dict[str, type[StateChannel]] = {}
 class StateChannel:
     """A live state that clients can subscribe to; subclass it in an app's ``channels.py``.
 
-    ``Meta.anchor``: a ModelSerializer instance; with ``many=True`` the channel shows the list
-    that `get_queryset` returns. ``Meta.lookup_field``, ``Meta.lookup_url_kwarg``: how one row
-    is addressed, as in DRF's generic views. ``Meta.audience``: ``"shared"`` (one state for all
+    ``Meta.anchor``: a ModelSerializer instance, or a function that returns one; with
+    ``many=True`` the channel shows the list that `get_queryset` returns. ``Meta.lookup_field``,
+    ``Meta.lookup_url_kwarg``: how one row is addressed, as in DRF's generic views. ``Meta.audience``: ``"shared"`` (one state for all
     readers) or ``"user"`` (one for each); by default a list is per user and a single row is
     shared unless a serializer in its tree has ``Meta.user_key``. ``Meta.depends_on``: labels of
     models whose changes matter in a way that reading can't show.
@@ -90,17 +90,21 @@ class StateChannel:
     @classmethod
     def anchor(cls) -> BaseSerializer[Any]:
         """The declared anchor; raises `DeclarationError` where there is none."""
-        anchor = cls.option("anchor")
+        declared = cls.option("anchor")
+        if isinstance(declared, BaseSerializer):
+            return declared
+        # A class, or a function: for serializers that read the database when they are made.
+        anchor = declared() if callable(declared) else declared
         if not isinstance(anchor, BaseSerializer):
             raise DeclarationError(
-                f"{cls.label}.Meta.anchor is {anchor!r}; give an instance of a serializer, as in "
-                "anchor = TaskSerializer()"
+                f"{cls.label}.Meta.anchor is {declared!r}; give an instance of a serializer, as in "
+                "anchor = TaskSerializer(), or a function that returns one"
             )
         return anchor
 
     @classmethod
     def is_list(cls) -> bool:
-        return isinstance(cls.anchor(), ListSerializer)
+        return cls.tree().many
 
     @classmethod
     def model(cls) -> type[Model]:

@@ -60,6 +60,7 @@ class StateUnavailable(APIException):
     """503: the state can't be given at present."""
 
     status_code = 503
+    wait = 5  # DRF makes it Retry-After, in seconds
     default_detail = "The state is not available at present."
     default_code = "unavailable"
 
