@@ -18,7 +18,7 @@ from rxsse.deriving.owning import Backends
 from rxsse.deriving.topics import HotTopic
 from rxsse.deriving.workers import Workers
 from rxsse.messages import Fanout, Topic
-from rxsse.streaming.source import Sink
+from rxsse.source import Sink
 
 logger = logging.getLogger("rxsse.deriving")
 
@@ -26,7 +26,7 @@ _TICK = 0.1  # seconds: the resolution of retries and re-checks
 
 
 class Engine:
-    """See `rxsse.streaming.source.Source`. Threads start with the first topic."""
+    """See `rxsse.source.Source`. Threads start with the first topic."""
 
     def __init__(self, backends: Backends) -> None:
         self._backends = backends

@@ -15,7 +15,7 @@ from typing import TypeVar
 from rxsse.cursors import Cursor
 from rxsse.exceptions import Gone, RxsseError
 from rxsse.messages import Fanout, Kind, Topic
-from rxsse.streaming.source import Sink
+from rxsse.source import Sink
 
 logger = logging.getLogger("rxsse.deriving")
 

@@ -18,7 +18,7 @@ from rxsse.deriving.owning import Backends, Owned
 from rxsse.deriving.workers import Workers
 from rxsse.exceptions import Conflict, DeriveError, Gone, RxsseError, Unavailable
 from rxsse.messages import Fanout, Kind, Topic
-from rxsse.streaming.source import Sink
+from rxsse.source import Sink
 
 logger = logging.getLogger("rxsse.deriving")
 

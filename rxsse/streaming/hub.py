@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from rxsse import wire
 from rxsse.conf import Settings, get_settings
+from rxsse.source import Source
 from rxsse.streaming import uvicorn
-from rxsse.streaming.source import Source
 from rxsse.streaming.topics import SLICE, HotTopic, bye
 
 if TYPE_CHECKING:

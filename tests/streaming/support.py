@@ -19,7 +19,7 @@ import uvicorn
 from rxsse.cursors import Cursor
 from rxsse.exceptions import Gone
 from rxsse.messages import Topic
-from rxsse.streaming.source import Sink
+from rxsse.source import Sink
 
 DEADLINE = 20.0
 """Seconds that any condition is waited for before the test fails."""

@@ -1,4 +1,4 @@
-"""What the serving side needs from the owner's side of a topic, and what it is told."""
+"""Where the serving side and the owner's side of a topic meet; types only, so that neither knows the other."""
 
 from __future__ import annotations
 
