@@ -36,10 +36,11 @@ class StateChannel:
 
     ``Meta.anchor``: a ModelSerializer instance, or a function that returns one; with
     ``many=True`` the channel shows the list that `get_queryset` returns. ``Meta.lookup_field``,
-    ``Meta.lookup_url_kwarg``: how one row is addressed, as in DRF's generic views. ``Meta.audience``: ``"shared"`` (one state for all
-    readers) or ``"user"`` (one for each); by default a list is per user and a single row is
-    shared unless a serializer in its tree has ``Meta.user_key``. ``Meta.depends_on``: labels of
-    models whose changes matter in a way that reading can't show.
+    ``Meta.lookup_url_kwarg``: how one row is addressed, as in DRF's generic views.
+    ``Meta.audience``: ``"shared"`` (one state for all readers) or ``"user"`` (one for each); by
+    default a list is per user and a single row is shared unless a serializer in its tree has
+    ``Meta.user_key``. ``Meta.depends_on``: labels of models whose changes matter in a way that
+    reading can't show.
     """
 
     label: ClassVar[str]
