@@ -11,11 +11,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import django
 from django.core.handlers.asgi import ASGIHandler
-from django.http import HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import Resolver404, resolve
 
+from rxsse.conf import get_settings
 from rxsse.streaming.delivery import deliver
 from rxsse.streaming.hub import Hubs
 from rxsse.streaming.response import StreamResponse
@@ -44,6 +47,10 @@ class _Exchange:
 class StreamingHandler(ASGIHandler):
     """Django's ASGI handler, handing streams over when their request is finished."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await _live(receive, send)
@@ -64,11 +71,31 @@ class StreamingHandler(ASGIHandler):
         await send({"type": "http.response.start", "status": response.status_code, "headers": _headers(response)})
         return deliver(response.hubs.here(), response.topic, response.cursor, response.identity, receive, send)
 
+    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer a request whose body is read; to channels, so many at once as there are places."""
+        if not _is_for_channel(request):
+            return await super().get_response_async(request)
+        # Django gives every request a thread, and that thread a database connection. After a deploy
+        # all readers come back in one second: more than any database has connections for.
+        loop = asyncio.get_running_loop()
+        places = self._places.get(loop)
+        if places is None:
+            places = self._places[loop] = asyncio.Semaphore(max(1, get_settings().CONNECT_THREADS))
+        async with places:
+            return await super().get_response_async(request)
+
     async def send_response(self, response: HttpResponseBase, send: Any) -> None:
         if isinstance(response, StreamResponse) and response.can_be_handed_over and isinstance(send, _Exchange):
             send.response = response
         else:
             await super().send_response(response, send)
+
+
+def _is_for_channel(request: HttpRequest) -> bool:
+    try:
+        return hasattr(resolve(request.path_info).func, "channel")
+    except Resolver404:
+        return False
 
 
 def _headers(response: HttpResponseBase) -> list[tuple[bytes, bytes]]:

@@ -79,6 +79,9 @@ class Settings:
     SEND_BUFFER: int = 65_536
     """Bytes of kernel send buffer per stream: a slow client is noticed after this much, not after megabytes."""
 
+    CONNECT_THREADS: int = 32
+    """Readers let in at once by a process: each takes a thread and a database connection (PostgreSQL has 100)."""
+
     DERIVE_THREADS: int = 2
     """Threads (and database connections) that derive states in a serving process."""
 
