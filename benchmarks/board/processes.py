@@ -41,6 +41,7 @@ def site(vendor: str, backends: str) -> Iterator[str]:
         from django.db import connections
         from rest_framework.authtoken.models import Token
 
+        call_command("migrate", verbosity=0)  # first, because the board's tables refer to theirs
         call_command("migrate", run_syncdb=True, verbosity=0)
         try:
             yield Token.objects.create(user=User.objects.create(username="reader")).key

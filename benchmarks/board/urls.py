@@ -17,17 +17,27 @@ from benchmarks.board.channels import ProjectChannel, TasksChannel, TaskSerializ
 from benchmarks.board.models import Task
 
 
-@cache
-def _bytes(project_id: int) -> bytes:
+def state_of(project_id: int) -> bytes:
+    """The list as a plain DRF view would give it."""
     tasks = Task.objects.filter(project_id=project_id).select_related("assignee")
     return bytes(JSONRenderer().render(TaskSerializer(tasks, many=True).data))
+
+
+_kept = cache(state_of)
 
 
 class StaticView(APIView):
     """The bytes of the list as they were at first: behind the same authentication, and nothing else."""
 
     def get(self, request: Request, project_id: int) -> HttpResponse:
-        return HttpResponse(_bytes(project_id), content_type="application/json")
+        return HttpResponse(_kept(project_id), content_type="application/json")
+
+
+class NaiveView(APIView):
+    """What is done without rxsse: everybody's request reads the rows."""
+
+    def get(self, request: Request, project_id: int) -> HttpResponse:
+        return HttpResponse(state_of(project_id), content_type="application/json")
 
 
 def write(request: HttpRequest, task_id: int, title: str) -> JsonResponse:
@@ -48,6 +58,7 @@ urlpatterns = [
     path("rx/projects/<int:project_id>/", ProjectChannel.as_view()),
     path("rx/projects/<int:project_id>/tasks/", TasksChannel.as_view()),
     path("static/<int:project_id>/", StaticView.as_view()),
+    path("naive/<int:project_id>/", NaiveView.as_view()),
     path("write/<int:task_id>/<str:title>/", write),
     path("queries/", read),
     path("events/", include(django_eventstream.urls), {"channels": ["benchmark"]}),
