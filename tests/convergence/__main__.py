@@ -1,6 +1,8 @@
-"""Long runs: ``python -m tests.convergence [--steps N] [--seed N] [--flavour in-process|processes|both]``.
+"""Long runs: ``python -m tests.convergence [--steps N] [--seed N] [--flavour FLAVOUR] [--database VENDOR] [--money]``.
 
-The second flavour needs Redis, MongoDB and PostgreSQL and starts them where the environment names none.
+Three flavours: "in-process" (through rxsse.testing), "embedded" (one server with neither Redis nor MongoDB, which
+writes as well), "processes" (three servers, three writers). What is needed of Redis, MongoDB and PostgreSQL is
+started where the environment names none.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import subprocess
 import sys
 
 SERVICES = ("RXSSE_TEST_REDIS_URL", "RXSSE_TEST_MONGO_URL", "PGHOST")
+FLAVOURS = ("in-process", "embedded", "processes")
 STEPS_PER_EXAMPLE = 100
 
 
@@ -19,21 +22,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.convergence", description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=10_000, help="rules or transactions of each flavour")
     parser.add_argument("--seed", type=int, default=secrets.randbits(32), help="repeats a run")
-    parser.add_argument("--flavour", choices=("in-process", "processes", "both"), default="both")
+    parser.add_argument("--flavour", choices=(*FLAVOURS, "all"), default="all")
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite", help="of flavour embedded")
     parser.add_argument("--money", action="store_true", help="writers only move money: no revision may change its sum")
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
-    if options.flavour == "both":
-        common = ["--steps", str(options.steps), "--seed", str(options.seed)]
-        runs = [_again([*common, "--flavour", flavour]) for flavour in ("in-process", "processes")]
-        return max(runs)
+    if options.flavour == "all":
+        common = ["--steps", str(options.steps), "--seed", str(options.seed), "--database", options.database]
+        return max([_again([*common, "--flavour", flavour]) for flavour in FLAVOURS])
     if options.flavour == "in-process":
         return _in_process(options.steps, options.seed)
-    if not all(os.environ.get(name) for name in SERVICES):
+    vendor = "postgresql" if options.flavour == "processes" else options.database
+    needed = SERVICES if options.flavour == "processes" else SERVICES[2:] if vendor == "postgresql" else ()
+    if not all(os.environ.get(name) for name in needed):
         return _again(sys.argv[1:], "-m", "tests.services", sys.executable)
     from tests.convergence import processes
 
-    print(f"processes: {processes.run(options.steps, options.seed, money=options.money)}", flush=True)
+    report = processes.run(options.steps, options.seed, flavour=options.flavour, vendor=vendor, money=options.money)
+    print(f"{options.flavour} on {vendor}: {report}", flush=True)
     return 0
 
 

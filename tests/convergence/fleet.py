@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from random import Random
+from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import IO
 
 START_SECONDS = 60.0
@@ -95,34 +97,104 @@ class WriterProcess:
         return pipe
 
 
+class WriterThread:
+    """Has a server write, in requests of its own, when told to."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._thread: Thread | None = None
+        self._lost = 0
+        self._failure: Exception | None = None
+
+    def begin(self, count: int, seed: int, kind: str) -> None:
+        """Start ``count`` transactions; returns at once."""
+        self._lost = 0
+        self._thread = Thread(target=self._write, args=(count, Random(seed), kind), daemon=True)
+        self._thread.start()
+
+    def finish(self) -> int:
+        """Wait for them; how many were rolled back because of others, or died with the server."""
+        assert self._thread is not None
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+        return self._lost
+
+    def stop(self) -> None:
+        """Nothing is left to stop."""
+
+    def _write(self, count: int, rng: Random, kind: str) -> None:
+        try:
+            while count > 0:
+                in_request = rng.random() < 0.3
+                size = 1 if in_request else min(count, rng.randint(1, 6))
+                count -= size
+                path = "write-in-request" if in_request else "write"
+                self._lost += self._post(f"/{path}/?count={size}&seed={rng.getrandbits(32)}&kind={kind}", size)
+        except Exception as error:
+            self._failure = error
+
+    def _post(self, url: str, size: int) -> int:
+        request = HTTPConnection("127.0.0.1", self._port, timeout=START_SECONDS)
+        try:
+            request.request("POST", url)
+            response = request.getresponse()
+            answer = response.read(2000).decode()
+        except (OSError, HTTPException):
+            time.sleep(0.1)  # the server was killed
+            return size
+        finally:
+            request.close()
+        if response.status == 403:
+            return size
+        if response.status != 200:
+            raise RuntimeError(f"{url}: {response.status} {answer}")
+        return int(answer)
+
+
 @contextmanager
-def own_database() -> Iterator[None]:
-    """A PostgreSQL database of the run's own, and a PREFIX; in the environment, for every process."""
+def own_database(flavour: str, vendor: str) -> Iterator[None]:
+    """A database of the run's own, in the environment for every process; deleted afterwards."""
+    name = f"rxsse_{secrets.token_hex(4)}"
+    make = own_postgresql if vendor == "postgresql" else own_sqlite
+    with make(name) as address:
+        os.environ.update(
+            RXSSE_TEST_DATABASE=vendor,
+            RXSSE_CONVERGENCE_DATABASE=address,
+            RXSSE_CONVERGENCE_PREFIX=name,
+            RXSSE_CONVERGENCE_FLAVOUR=flavour,
+            DJANGO_SETTINGS_MODULE="tests.convergence.settings",
+        )
+        yield
+
+
+@contextmanager
+def own_sqlite(name: str) -> Iterator[str]:
+    with TemporaryDirectory(prefix=name) as folder:
+        yield os.path.join(folder, "db.sqlite3")
+
+
+@contextmanager
+def own_postgresql(name: str) -> Iterator[str]:
     import psycopg
 
-    name = f"rxsse_{secrets.token_hex(4)}"
-    os.environ.update(
-        RXSSE_TEST_DATABASE="postgresql",
-        RXSSE_CONVERGENCE_DATABASE=name,
-        RXSSE_CONVERGENCE_PREFIX=name,
-        DJANGO_SETTINGS_MODULE="tests.convergence.settings",
-    )
     with psycopg.connect("dbname=postgres", autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}".encode())
         try:
-            yield
+            yield name
         finally:
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 class Fleet:
-    """Several servers and several writers."""
+    """Several servers, and several writers: processes of their own, or threads of the only server."""
 
-    def __init__(self, servers: int, writers: int) -> None:
+    def __init__(self, servers: int, writers: int, embedded: bool) -> None:
         self.servers = [ServerProcess() for _ in range(servers)]
         for server in self.servers:
             server.wait()
-        self.writers = [WriterProcess() for _ in range(writers)]
+        port = self.servers[0].port
+        self.writers = [WriterThread(port) if embedded else WriterProcess() for _ in range(writers)]
 
     @property
     def ports(self) -> list[int]:

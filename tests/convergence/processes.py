@@ -1,4 +1,4 @@
-"""The run with many processes: writers write, clients come and go, servers die; then everybody agrees."""
+"""The run over HTTP: writers write, clients come and go, servers die; then everybody agrees."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.convergence.fleet import Fleet, own_database
 
-SERVERS = 3
+SERVERS = {"processes": 3, "embedded": 1}
 WRITERS = 3
 BATCH = 12  # transactions of each writer between two quiet points
 QUIET_SECONDS = 30.0  # until a client that lags behind has failed
@@ -39,14 +39,16 @@ class Report:
         )
 
 
-def run(steps: int, seed: int, readers: int = 12, money: bool = False) -> Report:
+def run(steps: int, seed: int, *, flavour: str, vendor: str, readers: int = 12, money: bool = False) -> Report:
     """Run until ``steps`` transactions were written; raises AssertionError at the first broken promise.
 
-    With ``money`` writers only move money between accounts, and all clients watch its sum.
+    ``flavour``: "processes" (over Redis and MongoDB) or "embedded" (one server with nothing beside it, in which
+    the writers are threads). ``vendor``: "sqlite" or "postgresql". With ``money`` writers only move money between
+    accounts, and all clients watch its sum.
     """
     import django
 
-    with own_database():
+    with own_database(flavour, vendor):
         django.setup()
         from django.core.management import call_command
 
@@ -54,14 +56,14 @@ def run(steps: int, seed: int, readers: int = 12, money: bool = False) -> Report
 
         call_command("migrate", run_syncdb=True, verbosity=0)
         writes.populate()
-        with closing(_Run(seed, readers, money)) as course:
+        with closing(_Run(seed, readers, money, flavour)) as course:
             while course.report.transactions < steps:
                 course.round()
             return course.report
 
 
 class _Run:
-    def __init__(self, seed: int, readers: int, money: bool) -> None:
+    def __init__(self, seed: int, readers: int, money: bool, flavour: str) -> None:
         from rest_framework.authtoken.models import Token
 
         from tests.convergence.writes import readers as users
@@ -72,7 +74,7 @@ class _Run:
         self._count = readers
         self._money = money
         self._readers: list[Any] = []
-        self._fleet = Fleet(SERVERS, WRITERS)
+        self._fleet = Fleet(SERVERS[flavour], WRITERS, embedded=flavour == "embedded")
 
     def close(self) -> None:
         from django.db import connections

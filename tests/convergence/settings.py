@@ -1,4 +1,4 @@
-"""Settings of the servers and writers of a run with many processes."""
+"""Settings of the servers and writers of a run with real servers; the flavour is in the environment."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import os
 from tests.settings import *  # noqa: F403
 from tests.settings import DATABASES
 
+ROOT_URLCONF = "tests.convergence.urls"
 DATABASES["default"]["NAME"] = os.environ["RXSSE_CONVERGENCE_DATABASE"]
+DATABASES["default"]["ATOMIC_REQUESTS"] = True
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # Several threads write: one that read before it writes would be refused, and most transactions lost.
+    DATABASES["default"]["OPTIONS"]["transaction_mode"] = "IMMEDIATE"  # type: ignore[index]
 DEBUG = False
 
 RXSSE = {
-    "REDIS_URL": os.environ["RXSSE_TEST_REDIS_URL"],
-    "MONGO_URL": os.environ["RXSSE_TEST_MONGO_URL"],
-    "PREFIX": os.environ["RXSSE_CONVERGENCE_PREFIX"],
     # Short, so that a run sees leases taken over, topics cool down and logs trimmed.
     "LEASE_SECONDS": 2.0,
     "COOL_SECONDS": 1.0,
@@ -24,3 +26,9 @@ RXSSE = {
     # Off, because an audit would repair what this suite is there to find.
     "AUDIT_SECONDS": 0.0,
 }
+if os.environ["RXSSE_CONVERGENCE_FLAVOUR"] == "processes":
+    RXSSE |= {
+        "REDIS_URL": os.environ["RXSSE_TEST_REDIS_URL"],
+        "MONGO_URL": os.environ["RXSSE_TEST_MONGO_URL"],
+        "PREFIX": os.environ["RXSSE_CONVERGENCE_PREFIX"],
+    }

@@ -5,13 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from django.db import transaction
+from django.db import Error, transaction
 
-from tests.convergence.writes import WRITES, Write
+from tests.convergence.writes import WRITES, Write, move_money
 
 
 class Undone(Exception):
     """Rolls a block back."""
+
+
+def writes_of(kind: str) -> Sequence[Write]:
+    """The writes of a kind of run: "all", or "money"."""
+    return [move_money] if kind == "money" else WRITES
+
+
+def course(count: int, seed: int, kind: str) -> int:
+    """``count`` transactions one after the other; returns how many were rolled back because of other writers."""
+    rng = Random(seed)
+    lost = 0
+    for _ in range(count):
+        try:
+            run(rng, writes_of(kind))
+        except Error:
+            lost += 1  # another writer was there first: rolled back, as in any application
+    return lost
 
 
 def run(rng: Random, chosen: Sequence[Write] = WRITES) -> None:

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import sys
-from random import Random
 
 import django
 
 
 def main() -> None:
     django.setup()
-    from django.db import Error, connection
+    from django.db import connection
 
-    from tests.convergence import transactions, writes
+    from tests.convergence import transactions
 
     print("ready", flush=True)
     for line in sys.stdin:
         count, seed, kind = line.split()
-        chosen = [writes.move_money] if kind == "money" else writes.WRITES
-        rng = Random(int(seed))
-        lost = 0
-        for _ in range(int(count)):
-            try:
-                transactions.run(rng, chosen)
-            except Error:
-                lost += 1  # another writer was there first: rolled back, as in any application
+        lost = transactions.course(int(count), int(seed), kind)
         connection.close()
         print(f"done {lost}", flush=True)
 
