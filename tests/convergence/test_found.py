@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import F
+
+from rxsse import patches
 from rxsse.brokers.memory import MemoryBroker
 from rxsse.caches.memory import MemoryCache
 from rxsse.conf import Settings
 from rxsse.cursors import Cursor
 from rxsse.deriving.inbox import Inbox
-from rxsse.deriving.owning import Backends
+from rxsse.deriving.owning import Backends, Owned
 from rxsse.deriving.topics import HotTopic
 from rxsse.deriving.workers import Workers
 from rxsse.feeds.memory import MemoryFeed
-from rxsse.messages import Fanout, Kind, Topic
+from rxsse.messages import Announcement, Change, Fanout, Kind, Operation, Phase, Topic
+from tests.domain.channels import LedgerChannel
+from tests.domain.models import Account, Ledger
 
 TOPIC = Topic("tests.Channel", "1")
 PATCH = b'[{"op":"remove","path":"/tasks/0"}]'
@@ -57,3 +67,97 @@ def test_a_patch_from_the_log_and_from_fan_out_at_once_is_one_revision() -> None
     finally:
         workers.close(1)
     assert sink.seen == [(start.next(), PATCH)]
+
+
+class SlowlyKnown(MemoryFeed):
+    """Writers know of a watched model ``delay`` seconds later; until then they announce nothing."""
+
+    delay = 0.0
+
+    def watch(self, models: Iterable[str]) -> float:
+        super().watch(models)
+        return self.delay
+
+
+@contextmanager
+def ledger_owned(delay: float) -> Iterator[tuple[Owned, Inbox, list[Account]]]:
+    """The owner of four accounts of 100, whose writers know after ``delay`` seconds; nothing is announced to it."""
+    settings = Settings()
+    feed, inbox = SlowlyKnown(settings), Inbox()
+    feed.delay = delay
+    backends = Backends(
+        settings, feed, MemoryCache(settings), MemoryBroker(settings), inbox, lambda name, labels: feed.watch(labels)
+    )
+    ledger = Ledger.objects.create(name="l")
+    accounts = [ledger.accounts.create(amount=100) for _ in range(4)]
+    owned = Owned(LedgerChannel.topic(AnonymousUser(), {"pk": ledger.pk}), backends, lambda: None, lambda fanout: None)
+    owned.open()
+    try:
+        yield owned, inbox, accounts
+    finally:
+        owned.close()
+
+
+def move(amount: int, source: Account, target: Account) -> Announcement:
+    """Move money; returns what a writer that knows would have announced."""
+    Account.objects.filter(pk=source.pk).update(amount=F("amount") - amount)
+    Account.objects.filter(pk=target.pk).update(amount=F("amount") + amount)
+    keys = tuple(str(account.pk) for account in (source, target))
+    changes = (Change("domain.account", Operation.UPDATE, keys, frozenset({"amount"})),)
+    return Announcement(f"{source.pk}>{target.pk}", Phase.COMMITTED, "default", changes)
+
+
+def amounts(owned: Owned) -> Any:
+    _, state = owned.snapshot()
+    return [account["amount"] for account in patches.loads(state)["accounts"]]
+
+
+def end_window(owned: Owned) -> None:
+    """From now on every writer knows."""
+    owned._blind_until = time.monotonic()
+
+
+@pytest.mark.django_db
+def test_a_transaction_that_nobody_announced_is_not_split_by_one_that_was() -> None:
+    """A topic turns hot and a writer doesn't know yet: another one's announcement must not show half of it (I3)."""
+    with ledger_owned(delay=3600) as (owned, inbox, accounts):
+        for spent in (30, 60):
+            move(30, accounts[0], accounts[1])
+            inbox.announced(move(1, accounts[1], accounts[2]))
+            owned.refresh()
+            assert amounts(owned)[0] == 100 - spent
+            assert sum(amounts(owned)) == 400
+
+
+@pytest.mark.django_db
+def test_a_transaction_that_nobody_announced_is_not_split_once_every_writer_knows() -> None:
+    with ledger_owned(delay=3600) as (owned, inbox, accounts):
+        move(30, accounts[0], accounts[1])
+        end_window(owned)
+        inbox.announced(move(1, accounts[1], accounts[2]))
+        owned.refresh()
+        assert amounts(owned) == [70, 129, 101, 100]
+
+
+@pytest.mark.django_db
+def test_what_nobody_announced_is_read_when_the_window_ends() -> None:
+    with ledger_owned(delay=3600) as (owned, _, accounts):
+        move(30, accounts[0], accounts[1])
+        assert owned.recheck_after > 0
+        end_window(owned)
+        owned.spoil()  # which is what the clock does after that time
+        owned.refresh()
+        assert amounts(owned) == [70, 130, 100, 100]
+
+
+@pytest.mark.django_db
+def test_after_the_window_only_what_was_announced_is_read() -> None:
+    """The tests above would pass for an owner that reads everything for ever."""
+    with ledger_owned(delay=3600) as (owned, inbox, accounts):
+        end_window(owned)
+        inbox.announced(move(1, accounts[1], accounts[2]))
+        owned.refresh()
+        Account.objects.filter(pk=accounts[3].pk).update(amount=0)
+        inbox.announced(move(1, accounts[1], accounts[2]))
+        owned.refresh()
+        assert amounts(owned) == [100, 98, 102, 100]
