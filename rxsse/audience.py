@@ -6,8 +6,11 @@ must fail loudly rather than serve one reader's view to the others.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 from urllib.parse import urljoin
+
+from rest_framework.settings import api_settings
 
 from rxsse.conf import get_settings
 from rxsse.exceptions import AudienceError
@@ -53,6 +56,7 @@ class StateRequest:
     def __init__(self, channel: str, user: Any) -> None:
         self._channel = channel
         self.user = user
+        self.GET = _NoQuery(channel)
 
     def build_absolute_uri(self, location: str | None = None) -> str:
         """``location`` under ``RXSSE["BASE_URL"]``; unchanged where that isn't set."""
@@ -62,21 +66,53 @@ class StateRequest:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        raise AudienceError(
-            f"{self._channel} looked at request.{name}, but a state is derived outside any request; "
-            "it may depend on the audience's user and on the database only"
-        )
+        _refuse_request(self._channel, name)
 
 
-class NoKwargs(dict[str, Any]):
-    """Stands for ``channel.kwargs`` while one row's state is derived: however it was addressed, it is one topic."""
+class _Refusing(Mapping[str, Any]):
+    """A mapping that tells nothing, not even how large it is."""
 
     def __init__(self, channel: str) -> None:
-        super().__init__()
         self._channel = channel
 
-    def __missing__(self, name: str) -> Any:
+    def _refuse(self) -> NoReturn:
+        raise NotImplementedError
+
+    def __getitem__(self, name: str) -> Any:
+        self._refuse()
+
+    def __contains__(self, name: object) -> bool:
+        self._refuse()
+
+    def __iter__(self) -> Iterator[str]:
+        self._refuse()
+
+    def __len__(self) -> int:
+        self._refuse()
+
+
+class NoKwargs(_Refusing):
+    """Stands for ``channel.kwargs`` while one row's state is derived: however it was addressed, it is one topic."""
+
+    def _refuse(self) -> NoReturn:
         raise AudienceError(
-            f"{self._channel} looked at kwargs[{name!r}] while deriving, but the state of one row is the same however "
+            f"{self._channel} looked at its kwargs while deriving, but the state of one row is the same however "
             "the row was addressed; use kwargs in get_object() and has_permission() only"
         )
+
+
+class _NoQuery(_Refusing):
+    """Stands for ``request.GET``. DRF's hyperlinks ask it for ``?format=``, which no state has."""
+
+    def __contains__(self, name: object) -> bool:
+        return name != api_settings.URL_FORMAT_OVERRIDE and super().__contains__(name)
+
+    def _refuse(self) -> NoReturn:
+        _refuse_request(self._channel, "GET")
+
+
+def _refuse_request(channel: str, name: str) -> NoReturn:
+    raise AudienceError(
+        f"{channel} looked at request.{name}, but a state is derived outside any request; "
+        "it may depend on the audience's user and on the database only"
+    )
