@@ -12,6 +12,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.fields import ReverseGenericManyToOneDescriptor
 from django.db.models import Field as ModelField
 from django.db.models import ForeignKey, Model
@@ -310,11 +311,24 @@ def _user_attname(serializer: Serializer[Any], model: type[Model]) -> str | None
             f"{type(serializer).__name__}.Meta.user_key is {name!r}, which is no field of {model.__name__}; "
             "name the foreign key to the user that a row belongs to"
         ) from error
-    if not getattr(column, "concrete", False):
+    if not getattr(column, "concrete", False) or column.many_to_many:
         raise DeclarationError(
             f"{type(serializer).__name__}.Meta.user_key {name!r} is not a column; name a foreign key to the user"
         )
+    if _source_of(column) is not _source_of(get_user_model()._meta.pk):
+        # What it holds could be another user's key by chance.
+        raise DeclarationError(
+            f"{type(serializer).__name__}.Meta.user_key {name!r} does not hold a user's primary key; "
+            "name a foreign key to the user that a row belongs to"
+        )
     return str(column.attname)  # type: ignore[union-attr]
+
+
+def _source_of(column: Any) -> Any:
+    """The column whose values ``column`` holds, at the end of all foreign keys."""
+    while column.remote_field is not None:
+        column = column.target_field
+    return column
 
 
 def _refuse_hidden_user_keys(member: Any) -> None:

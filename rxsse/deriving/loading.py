@@ -109,7 +109,10 @@ class Loader:
 
     def visible(self, node: Node, instance: Model) -> bool:
         """Whether the reader may see this row (``Meta.user_key``)."""
-        return node.user_attname is None or str(getattr(instance, node.user_attname)) == self.user_key
+        if node.user_attname is None:
+            return True
+        owner = getattr(instance, node.user_attname)
+        return owner is not None and str(owner) == self.user_key
 
     def build(self, node: Node, instances: Sequence[Model], olds: Sequence[Row] | None = None) -> list[Row]:
         """A row for each instance.
