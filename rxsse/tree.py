@@ -170,6 +170,17 @@ def labels_of(model: type[Model]) -> tuple[str, ...]:
     return (label_of(concrete), *(label_of(parent) for parent in concrete._meta.all_parents))
 
 
+@lru_cache(maxsize=1024)
+def key_labels(model: type[Model]) -> tuple[str, ...]:
+    """Those of `labels_of` in which a row of ``model`` has the key that it has itself: not a second parent's."""
+    labels = [label_of(model)]
+    key: Any = (model._meta.concrete_model or model)._meta.pk
+    while key.remote_field is not None and key.remote_field.parent_link:
+        labels.append(label_of(key.remote_field.model))
+        key = key.remote_field.model._meta.pk
+    return tuple(labels)
+
+
 def build(anchor: BaseSerializer[Any]) -> Tree:
     """Build the tree of a bound anchor; raises `DeclarationError` where it is not made of model rows."""
     many = isinstance(anchor, ListSerializer)

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from rest_framework import serializers
 
 from rxsse.exceptions import DeclarationError
-from rxsse.tree import Edge, EdgeKind, Leaf, Link, Node, Tree, build, labels_of
+from rxsse.tree import Edge, EdgeKind, Leaf, Link, Node, Tree, build, key_labels, labels_of
 from tests.domain.models import (
     Board,
     Comment,
@@ -380,3 +380,9 @@ def test_one_row_or_many() -> None:
     assert (one.many, many.many) == (False, True)
     assert isinstance(one, Tree)
     assert isinstance(one.node, Node)
+
+
+def test_the_tables_that_share_a_rows_key() -> None:
+    assert key_labels(Digest) == ("domain.digest", "domain.report", "domain.document")
+    assert key_labels(Sketch) == ("domain.document",)
+    assert key_labels(Cover) == ("domain.cover",)

@@ -67,7 +67,7 @@ class Loader:
             if only is not None and self.tree.many:
                 if not self.shape.simple:
                     raise ReadWhole("the queryset can't be followed row by row")
-                queryset = queryset.filter(pk__in=list(only))
+                queryset = queryset.filter(pk__in=list(only))#X
             lookups = queryset._prefetch_related_lookups  # type: ignore[attr-defined]
             hops = _select_related(queryset)
             if hops:
@@ -186,6 +186,8 @@ class Loader:
             targets = [row.values[slot] for row in rows]
         else:
             targets = [_attribute(edge.field, instance) for instance in instances]
+        if edge.kind is EdgeKind.FORWARD:
+            self._await(edge, rows, instances, targets)
         if edge.many:
             self._fill_lists(edge, slot, rows, targets)
         else:
@@ -193,6 +195,13 @@ class Loader:
                 pairs = zip(olds, instances, targets, strict=True)
                 targets = [KEPT if _unmoved(edge, slot, old, now) else target for old, now, target in pairs]
             self._fill_singles(edge, slot, rows, targets)
+
+    def _await(self, edge: Edge, rows: list[Row], instances: Sequence[Model], targets: Sequence[Any]) -> None:
+        """A foreign key whose row is not there, as databases permit and managers arrange: it may appear."""
+        for row, instance, target in zip(rows, instances, targets, strict=True):
+            if target is None and getattr(instance, edge.attname) is not None:
+                related: Any = instance._meta.get_field(edge.accessor).related_model
+                row.tables = self._intern({*row.tables, *labels_of(related)})
 
     def _fill_singles(self, edge: Edge, slot: int, rows: list[Row], targets: list[Any]) -> None:
         present = [t for t in targets if isinstance(t, Model) and self.visible(edge.child, t)]
@@ -229,7 +238,7 @@ class Loader:
         assert edge.link is not None
         queryset, shape = self.base(edge)
         if only is not None:
-            queryset = queryset.filter(pk__in=list(only))
+            queryset = queryset.filter(pk__in=list(only))#X
         before = [dict(getattr(instance, "_prefetched_objects_cache", ())) for instance in instances]
         with recording() as reads:
             prefetch_related_objects(list(instances), Prefetch(edge.accessor, queryset=queryset))

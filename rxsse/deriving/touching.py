@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from rxsse.deriving.replica import Replica, Row
 from rxsse.messages import Change, Operation
-from rxsse.tree import Edge, Node, Tree, labels_of
+from rxsse.tree import Edge, Node, Tree, key_labels, labels_of
 
 
 @dataclass(slots=True)
@@ -41,15 +41,22 @@ def touch(replica: Replica, tree: Tree, change: Change) -> Touch:
     for node, edge in _memberships(tree, change.model):
         _touch_membership(touched, replica, node, edge, change)
     if tree.many and change.operation is not Operation.DELETE and change.model in labels_of(tree.node.model):
-        touched.lists.append((replica.top, None))
+        if change.model in key_labels(tree.node.model):
+            touched.lists.append((replica.top, None))
+        else:
+            touched.whole = True
     return touched
 
 
 def _touch_membership(touched: Touch, replica: Replica, node: Node, edge: Edge, change: Change) -> None:
     """Lists that the change may have put a row into, or whose many-to-many rows it wrote."""
     assert edge.link is not None
-    if not edge.link.through and not _can_arrive(edge, change):
-        return
+    if not edge.link.through:
+        if not _can_arrive(edge, change):
+            return
+        if change.model not in key_labels(edge.link.model):
+            touched.whole = True
+            return
     parents = _parents(replica, node, edge, change)
     if parents is not None:
         touched.lists += ((parent, edge) for parent in parents)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.core import serializers as django_serializers
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 from django.db.models import F, Prefetch
 from django.test.utils import CaptureQueriesContext
 from rest_framework import serializers
 
+from rxsse.deriving.recording import _labels_by_table, tables_in
 from rxsse.exceptions import DeriveError, Gone
 from rxsse.testing import subscribe
 from tests.deriving.support import Reader, channel_of, rendered
@@ -626,3 +629,77 @@ def test_reports_by_slug(board: Board) -> None:
     reader = anchored(ReportSerializer(), report)
     Board.objects.update(title="x")
     assert reader.check()["board"] == "x"
+
+
+# --- shapes that few have ----------------------------------------------------------------
+
+
+@pytest.fixture
+def odd_tables(transactional_db: None) -> Iterator[Any]:
+    """A model of two parents, and a foreign key that the database doesn't keep."""
+
+    class Left(models.Model):
+        left_id = models.AutoField(primary_key=True)
+        shown = models.BooleanField(default=False)
+
+        class Meta:
+            app_label = "domain"
+
+    class Right(models.Model):
+        right_id = models.AutoField(primary_key=True)
+        open = models.BooleanField(default=False)
+
+        class Meta:
+            app_label = "domain"
+
+    class Both(Left, Right):
+        team = models.ForeignKey(Team, models.DO_NOTHING, db_constraint=False, null=True)
+
+        class Meta:
+            app_label = "domain"
+
+    made = (Left, Right, Both)
+    with connection.schema_editor() as editor:
+        for model in made:
+            editor.create_model(model)
+    _labels_by_table.cache_clear()
+    tables_in.cache_clear()
+    yield made
+    with connection.schema_editor() as editor:
+        for model in reversed(made):
+            editor.delete_model(model)
+    for model in made:
+        del apps.all_models["domain"][model._meta.model_name]
+    apps.clear_cache()
+    _labels_by_table.cache_clear()
+    tables_in.cache_clear()
+
+
+def test_a_row_of_two_parents_enters_by_either(odd_tables: Any) -> None:
+    _, right, both = odd_tables
+    for _ in range(3):
+        right.objects.create()
+    row = both.objects.create()
+    assert row.pk != row.right_ptr_id
+    channel = channel_of(nesting_many(both, "shown", "open"), lambda self: both.objects.filter(open=True))
+    reader = Reader(channel)
+    right.objects.filter(pk=row.right_ptr_id).update(open=True)
+    assert len(reader.check()) == 1
+    row.shown = True
+    row.save(update_fields=["shown"])
+    assert reader.check()[0]["shown"] is True
+    right.objects.filter(pk=row.right_ptr_id).update(open=False)
+    assert reader.check() == []
+
+
+def test_a_foreign_key_whose_row_comes_later(odd_tables: Any) -> None:
+    _, _, both = odd_tables
+    row = both.objects.create(team_id=77)
+    reader = anchored(nesting(both, "shown", team=TeamSerializer()), row)
+    assert reader.state["team"] is None
+    Team.objects.create(pk=77, name="late")
+    assert reader.check()["team"]["name"] == "late"
+
+
+def nesting_many(model: Any, *names: str) -> Any:
+    return type(nesting(model, *names))(many=True)
