@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
 
 from rxsse.channels import Reading
 from rxsse.deriving.loading import Loader, ReadWhole
@@ -86,17 +87,28 @@ class Derivation:
         agrees with its operations and the next refresh should be a whole one.
         """
         try:
-            with snapshot_of(self._reading.alias), listening():
-                self._refresh(collect())
+            self._refresh_in_snapshot(collect)
         except (Gone, Unavailable):
             raise
-        except (DatabaseError, InterfaceError) as error:
-            _drop_connections()
-            if _is_outage(error):
-                raise Unavailable("the database can't be read at present") from error
+        except (OperationalError, InterfaceError) as error:
+            raise Unavailable("the database can't be read at present") from error
+        except DatabaseError as error:
             raise DeriveError(f"reading {self.topic.name} failed in the database") from error
         except Exception as error:
             raise DeriveError(f"the serializer of {self.topic.name} raised {type(error).__name__}") from error
+
+    def _refresh_in_snapshot(self, collect: Collect) -> None:
+        opened = connections[self._reading.alias].connection
+        try:
+            with snapshot_of(self._reading.alias), listening():
+                self._refresh(collect())
+                return
+        except (DatabaseError, InterfaceError):
+            if not _was_lost(self._reading.alias, opened):
+                raise
+        # The server or a proxy may have closed a connection that was idle: that is no outage yet.
+        with snapshot_of(self._reading.alias), listening():
+            self._refresh(collect())
 
     def _refresh(self, dirt: Dirt) -> None:
         rows = self._reading.prepare()
@@ -134,14 +146,11 @@ class Derivation:
             self._filled = True
 
 
-def _is_outage(error: Exception) -> bool:
-    from django.db import OperationalError
-
-    return isinstance(error, (OperationalError, InterfaceError))
-
-
-def _drop_connections() -> None:
-    """A connection that failed may stay broken: the next refresh opens a new one."""
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            connection.close()
+def _was_lost(alias: str, opened: Any) -> bool:
+    """Whether the connection ``opened`` broke. Django may have replaced it already while rolling back."""
+    connection = connections[alias]
+    if opened is None or connection.in_atomic_block:
+        return False
+    if connection.connection is opened and not connection.is_usable():
+        connection.close()
+    return connection.connection is not opened
