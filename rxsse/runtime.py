@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 from rxsse import brokers, caches, capture, feeds
 from rxsse.checks.deployment import check_processes
@@ -124,6 +125,19 @@ def current() -> Runtime:
     return _runtime
 
 
+def embed() -> Runtime:
+    """The runtime, and from now on one without servers; for tests, whose transactions nobody else sees anyway."""
+    global _runtime
+    found = current()
+    if found.settings.REDIS_URL is None and found.settings.MONGO_URL is None:
+        return found
+    embedded = Runtime(replace(found.settings, REDIS_URL=None, MONGO_URL=None))
+    with _lock:
+        _runtime = embedded
+    found.close()
+    return embedded
+
+
 def reset() -> None:
     """Close the runtime; the next use makes a new one. For tests that change the settings."""
     global _runtime
@@ -153,15 +167,19 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 class Tap:
-    """The changes that this process hears of, those of the calling thread's open transaction included."""
+    """The changes that this process hears of, those of the calling thread's open transaction included.
+
+    Makes the runtime an embedded one (see `embed`).
+    """
 
     def __init__(self, labels: Iterable[str], using: str) -> None:
-        self._runtime = current()
+        self._runtime = embed()
         self._runtime.listen()
         self._name = f"tap/{id(self)}"
         self._using = using
         self._mailbox = self._runtime.inbox.mailbox(frozenset(labels), lambda: None)
         self._position = capture.pending(using).position
+        self._closed = False
         self.watch(frozenset(labels))
 
     def watch(self, labels: frozenset[str]) -> None:
@@ -170,11 +188,14 @@ class Tap:
 
     def take(self) -> tuple[tuple[Change, ...], bool]:
         """What has changed since this was last asked, and whether anything may have."""
+        if self._closed:
+            return (), False
         self._runtime.feed.catch_up()
         dirt = self._mailbox.open()
         self._position, pending = capture.pending(self._using, self._position)
         return (*dirt.changes, *pending), dirt.whole
 
     def close(self) -> None:
+        self._closed = True
         self._mailbox.discard()
         self._runtime.watching.watch(self._name, frozenset())

@@ -6,6 +6,7 @@ TestCase (where nothing is ever committed) as well as in TransactionTestCase.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,18 +16,23 @@ from rxsse import patches
 from rxsse.channels import StateChannel
 from rxsse.cursors import Cursor, new_epoch
 from rxsse.deriving.derivation import Derivation, Dirt
+from rxsse.exceptions import Gone
 from rxsse.runtime import Tap
 
 
 class Subscription:
     """A reader of one topic. ``state`` is the snapshot plus every patch, and nothing else.
 
-    Looking at `state`, `patches` or `cursor` first derives whatever has changed.
+    Looking at `state`, `patches` or `cursor` first derives whatever has changed, and raises
+    `Gone` while the anchor does not exist and `DeriveError` while it can't be serialized.
     """
 
     def __init__(self, channel: type[StateChannel], user: Any, kwargs: Mapping[str, Any]) -> None:
         self._derivation = Derivation(channel.topic(user, kwargs))
         self._tap = Tap(self._derivation.labels, self._derivation.alias)
+        # One that is left open must not slow the rest of a test run down.
+        self._close = weakref.finalize(self, self._tap.close)
+        self._close.atexit = False
         self._derive(Dirt(whole=True))
         self._derivation.take()
         self._cursor = Cursor(new_epoch(), 0)
@@ -55,9 +61,18 @@ class Subscription:
         self._follow()
         return self._cursor
 
+    @property
+    def gone(self) -> bool:
+        """Whether the anchor does not exist any more: a client is told ``gone``."""
+        try:
+            self._follow()
+        except Gone:
+            return True
+        return False
+
     def close(self) -> None:
-        """Stop following. Not closing costs memory, no correctness."""
-        self._tap.close()
+        """Stop following: `state` stays as last looked at. Happens by itself when the subscription is forgotten."""
+        self._close()
 
     def __enter__(self) -> Subscription:
         return self
@@ -88,7 +103,8 @@ class Subscription:
 def subscribe(channel: type[StateChannel], user: Any = None, **kwargs: Any) -> Subscription:
     """Subscribe to ``channel`` as ``user``; ``kwargs`` are its route's arguments.
 
-    Raises PermissionDenied or Http404 as the endpoint would answer 403 or 404.
+    Raises PermissionDenied or Http404 as the endpoint would answer 403 or 404. Neither Redis
+    nor MongoDB is needed or used: from here on this process does without (`runtime.reset` ends that).
     """
     if user is None:
         from django.contrib.auth.models import AnonymousUser
