@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Sequence
-
-import redis
-from redis.typing import EncodableT, FieldT
+from collections.abc import Callable
 
 from rxsse.feeds.breaker import PAUSE, Breaker
+from rxsse.feeds.lines import Connection, Line
 from rxsse.messages import Announcement
 
 logger = logging.getLogger(__name__)
@@ -20,122 +17,125 @@ ANNOUNCEMENT = b"a"
 GAP = b"gap"
 """The field of a stream entry that tells every reader to reconcile; its value is the reason."""
 
-QUEUE_LENGTH = 1_000  # A thousand transactions behind, one gap is cheaper than the rest of them.
-BATCH_LENGTH = 100  # Entries per round trip of the sender: enough to catch up, small enough for the time-out.
-
-Entry = dict[FieldT, EncodableT]
-
 
 class Publisher:
-    """`prepare` is one round trip in the caller's thread; `commit` is left to a daemon thread."""
+    """`prepare` is one round trip in the caller's thread, `commit` is half of one.
 
-    def __init__(self, client: redis.Redis, breaker: Breaker, stream: str, length: int) -> None:
-        self._client = client
+    Where something was not delivered, a thread tells every reader to reconcile, as soon as that
+    is possible. What readers owe to a COMMITTED that nobody notices to be lost is small: its
+    PREPARED was acknowledged, and they settle it themselves after a while.
+    """
+
+    def __init__(self, connect: Callable[[], Connection], breaker: Breaker, stream: str, length: int) -> None:
+        """``connect`` gives a connection that is not yet open; ``length``: about how many entries the stream keeps."""
+        self._connect = connect
         self._breaker = breaker
-        self._stream = stream
-        self._length = length
-        self._wake = threading.Condition()
-        self._waiting: deque[Announcement] = deque()
-        self._lost = False  # something was not delivered: the next thing to send is a gap
-        self._sending = False
-        self._closed = threading.Event()
-        self._thread: threading.Thread | None = None
+        words = [b"XADD", stream.encode(), b"MAXLEN", b"~", b"%d" % length, b"*"]
+        self._head = b"*%d\r\n" % (len(words) + 2) + b"".join(map(_packed, words))
+        self._idle: list[Line] = []  # the last one used is the first one to be used again
+        self._acknowledged: set[str] = set()  # prepared and not yet committed
+        self._lock = threading.Lock()
+        self._lost = False
+        self._mender: threading.Thread | None = None
+        self._ending = threading.Event()  # the mender waits for nothing any more
+        self._closed = False
 
     def prepare(self, announcement: Announcement) -> bool:
         try:
-            entry: Entry = {ANNOUNCEMENT: announcement.encode()}
+            command = self._add(ANNOUNCEMENT, announcement.encode())
         except Exception:
             logger.exception("A transaction can't be announced: %r", announcement.id)
             return False
-        if not self._breaker.passes():
+        if not (self._breaker.passes() and self._send(command, waits=True)):
             return False
-        try:
-            self._add(self._client, entry)
-        except Exception as error:  # I6: whatever it is, it must not fail the write
-            self._breaker.failed(error)
-            return False
-        self._breaker.succeeded()
+        self._acknowledged.add(announcement.id)
         return True
 
     def commit(self, announcement: Announcement) -> None:
-        with self._wake:
-            if self._closed.is_set():
-                return
-            if len(self._waiting) >= QUEUE_LENGTH:
-                self._waiting.clear()
-                self._lost = True
-            self._waiting.append(announcement)
-            if self._thread is None:
-                self._start()
-            self._wake.notify_all()
-
-    def _start(self) -> None:
-        thread = threading.Thread(target=self._run, name="rxsse-feed-sender", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError as error:  # the interpreter is shutting down, or there are too many threads
-            logger.warning("A transaction is not announced: %s", error)
+        if self._closed:
             return
-        self._thread = thread
+        try:
+            command = self._add(ANNOUNCEMENT, announcement.encode())
+        except Exception:
+            logger.exception("A transaction can't be announced: %r", announcement.id)
+            command = self._add(GAP, b"an announcement could not be encoded")
+        # One that says more than its PREPARED must not get lost unnoticed.
+        waits = bool(announcement.changes) or announcement.id not in self._acknowledged
+        self._acknowledged.discard(announcement.id)
+        if not (self._breaker.passes() and self._send(command, waits=waits)):
+            self._lose()
 
     def flush(self, seconds: float) -> None:
-        """Wait until everything is sent, or can't be, or ``seconds`` have passed."""
-        with self._wake:
-            if self._thread is not None:
-                self._wake.wait_for(lambda: self._lost or not (self._waiting or self._sending), seconds)
+        """The process ends: readers that are to reconcile are told so now, within ``seconds``, or not at all."""
+        self._ending.set()
+        mender = self._mender
+        if mender is not None:
+            mender.join(seconds)
 
     def close(self, seconds: float) -> None:
+        self._closed = True
         self.flush(seconds)
-        with self._wake:
-            self._closed.set()
-            self._wake.notify_all()
-        if self._thread is not None:
-            self._thread.join(seconds)
+        for line in self._idle:
+            line.close()
 
-    def _run(self) -> None:
-        while batch := self._next_batch():
-            sent = self._send(batch)
-            with self._wake:
-                self._sending = False
-                self._lost = self._lost or not sent
-                self._wake.notify_all()
-            if not sent:
-                self._closed.wait(PAUSE)
+    def _add(self, field: bytes, value: bytes) -> bytes:
+        """The command that adds an entry, as the server reads it: most of it is ready beforehand."""
+        return b"%b%b%b" % (self._head, _packed(field), _packed(value))
 
-    def _next_batch(self) -> Sequence[Entry]:
-        """What to send next; empty when closed. Waits."""
-        with self._wake:
-            self._wake.wait_for(lambda: self._waiting or self._lost or self._closed.is_set())
-            if self._closed.is_set():
-                return ()
-            self._sending = True
-            if self._lost:
-                # Everything that waits is older than this gap, and covered by it.
-                self._waiting.clear()
-                self._lost = False
-                return ({GAP: b"announcements were lost on their way"},)
-            taken = [self._waiting.popleft() for _ in range(min(BATCH_LENGTH, len(self._waiting)))]
-        return [_entry(announcement) for announcement in taken]
-
-    def _send(self, entries: Sequence[Entry]) -> bool:
+    def _send(self, command: bytes, *, waits: bool) -> bool:
+        line: Line | None = None
         try:
-            with self._client.pipeline(transaction=False) as pipeline:
-                for entry in entries:
-                    self._add(pipeline, entry)
-                pipeline.execute()
-        except Exception as error:
+            line = self._line()
+            line.send(command, waits=waits)
+        except Exception as error:  # I6: whatever it is, it must not fail the write
             self._breaker.failed(error)
             return False
+        finally:
+            if line is not None:
+                self._idle.append(line)
         self._breaker.succeeded()
         return True
 
-    def _add(self, client: redis.Redis, entry: Entry) -> None:
-        client.xadd(self._stream, entry, maxlen=self._length, approximate=True)
+    def _line(self) -> Line:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return Line(self._connect(), self._lose)
+
+    # --- what was lost -------------------------------------------------------------------
+
+    def _lose(self) -> None:
+        """Something was not delivered, at least not for sure: readers have to reconcile."""
+        with self._lock:
+            self._lost = True
+            if self._mender is not None:
+                return
+            mender = threading.Thread(target=self._mend, name="rxsse-feed-mender", daemon=True)
+            try:
+                mender.start()
+            except RuntimeError as error:  # the interpreter is shutting down, or there are too many threads
+                logger.warning("A transaction is not announced: %s", error)
+                return
+            self._mender = mender
+
+    def _mend(self) -> None:
+        while self._take_loss():
+            last = self._ending.is_set()
+            if not self._send(self._add(GAP, b"announcements were lost on their way"), waits=True):
+                if last:
+                    self._mender = None
+                    return
+                self._lost = True
+                self._ending.wait(PAUSE)
+
+    def _take_loss(self) -> bool:
+        """Whether there is one; what is lost from now on is another one. Without one the thread ends."""
+        with self._lock:
+            lost, self._lost = self._lost, False
+            if not lost:
+                self._mender = None
+            return lost
 
 
-def _entry(announcement: Announcement) -> Entry:
-    try:
-        return {ANNOUNCEMENT: announcement.encode()}
-    except Exception:
-        logger.exception("A transaction can't be announced: %r", announcement.id)
-        return {GAP: b"an announcement could not be encoded"}
+def _packed(word: bytes) -> bytes:
+    return b"$%d\r\n%b\r\n" % (len(word), word)

@@ -41,7 +41,9 @@ class RedisFeed(BaseFeed):
         self._owning = _client(settings, settings.BACKEND_TIMEOUT)
         self._writing = _client(settings, settings.ANNOUNCE_TIMEOUT)
         breaker = Breaker()
-        self._publisher = Publisher(self._writing, breaker, f"{settings.PREFIX}:feed", settings.FEED_LENGTH)
+        # What is sent again, and when, the publisher knows better.
+        connect = _client(settings, settings.ANNOUNCE_TIMEOUT, retries=0).connection_pool.make_connection
+        self._publisher = Publisher(connect, breaker, f"{settings.PREFIX}:feed", settings.FEED_LENGTH)
         self._interest = Interest(
             self._writing,
             self._owning,

@@ -58,6 +58,7 @@ def reaches(feed: RedisFeed, recorder: Recorder, id_: str) -> None:
 def test_a_dead_redis_neither_fails_nor_holds_up_writes(own_redis: Server, open_feed: Open, fault: str) -> None:
     feed = open_feed(own_redis.url)
     assert feed.prepare(prepared("1"))
+    feed.commit(committed("1"))
     assert not feed.is_watched("app.thing")
     getattr(own_redis, fault)()
 
@@ -82,14 +83,14 @@ def test_a_dead_redis_neither_fails_nor_holds_up_writes(own_redis: Server, open_
 def test_what_was_lost_makes_readers_reconcile_without_another_write(
     own_redis: Server, open_feed: Open, recorder: Recorder
 ) -> None:
-    writer = open_feed(own_redis.url)
+    reader, writer = open_feed(own_redis.url), open_feed(own_redis.url)
+    reader.listen(recorder)
     own_redis.stop()
-    for number in range(publishing.QUEUE_LENGTH + 500):  # more than a process keeps
+    for number in range(1_500):
         writer.commit(committed(str(number)))
     own_redis.start()
-    reader = open_feed(own_redis.url)
-    reader.listen(recorder)
     until(lambda: any("lost" in gap for gap in recorder.gaps))
+    assert recorder.ids == []
     writer.commit(committed("after"))
     until(lambda: "after" in recorder.ids)
 
@@ -336,19 +337,20 @@ def test_both_sides_of_a_fork_announce(redis_url: str, open_feed: Open, recorder
     assert sorted(recorder.ids) == ["before", "child", "child, too", "parent"]
 
 
-def test_what_waits_is_sent_when_the_interpreter_exits(
+def test_what_was_sent_arrives_when_the_interpreter_exits(
     redis_url: str, open_feed: Open, prefix: str, recorder: Recorder
 ) -> None:
     feed = open_feed(redis_url)
     feed.listen(recorder)
     script = (
         "from rxsse.conf import Settings; from rxsse.feeds.redis import RedisFeed\n"
-        "from tests.feeds.recording import committed\n"
+        "from tests.feeds.recording import committed, prepared\n"
         f"feed = RedisFeed(Settings(REDIS_URL={redis_url!r}, PREFIX={prefix!r}))\n"
-        "for number in range(300): feed.commit(committed(str(number)))\n"
+        "for number in range(300): feed.prepare(prepared(str(number))) and feed.commit(committed(str(number)))\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
-    until(lambda: len(recorder.ids) == 300)
+    until(lambda: len(recorder.ids) == 600)
+    assert recorder.gaps == []
 
 
 def test_nothing_happens_before_the_first_use(open_feed: Open) -> None:
