@@ -7,8 +7,10 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import jsonpatch
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import F
 from rest_framework import serializers
 
 from rxsse import patches
@@ -17,9 +19,9 @@ from rxsse.cursors import Cursor
 from rxsse.deriving.owning import Owned
 from rxsse.exceptions import DeriveError, Gone, Unavailable
 from rxsse.messages import Fanout, Kind, Topic
-from tests.deriving.processes import Client, LeasedCache, World, world
+from tests.deriving.processes import Client, LeasedCache, SharedBroker, World, world
 from tests.deriving.support import channel_of
-from tests.domain.models import Ledger, Team
+from tests.domain.models import Account, Ledger, Team
 from tests.domain.serializers import LedgerSerializer
 from tests.waiting import until
 
@@ -462,3 +464,129 @@ def test_a_follower_hears_of_failures_and_of_the_end(shared: World, team: Team, 
     team.delete()
     second.wait("gone")
     until(lambda: shared.quiet)
+
+
+def test_a_follower_without_a_log_waits_for_one(shared: World, team: Team, topic: Topic) -> None:
+    cache = shared.cache
+    assert isinstance(cache, LeasedCache)
+    assert cache.acquire(topic, "slow", 20)
+    engine = shared.engine()
+    client = Client(engine, topic)
+    future = engine.activate(topic, client)
+    state = json.dumps({"id": team.pk, "name": "one", "mood": "one?"}).encode()
+    cache.begin(topic, Cursor("slow", 0), state, replacing=None)
+    assert future.result(20) == Cursor("slow", 0)
+    assert name_of(client) == "one"
+
+
+def test_an_emptied_cache_is_found_by_followers_too(shared: World, team: Team, topic: Topic) -> None:
+    clients = [Client(shared.engine(), topic).start() for _ in range(2)]
+    shared.cache.clear()
+    rename(team, "two")
+    for client in clients:
+        client.wait("began")
+    until(lambda: [name_of(client) for client in clients] == ["two", "two"])
+
+
+def test_leases_that_are_lost_all_the_time_lose_nothing_else(shared: World, team: Team, topic: Topic) -> None:
+    cache = shared.cache
+    assert isinstance(cache, LeasedCache)
+    clients = [Client(shared.engine(), topic).start() for _ in range(3)]
+    stop = threading.Event()
+
+    def rob() -> None:
+        while not stop.wait(0.003):
+            cache.leases.clear()
+            for engine in shared.engines:
+                for hot in tuple(engine._topics.values()):
+                    hot.contend()
+
+    robber = threading.Thread(target=rob)
+    robber.start()
+    try:
+        for count in range(60):
+            rename(team, f"n{count}")
+    finally:
+        stop.set()
+        robber.join(20)
+    until(lambda: [name_of(client) for client in clients] == ["n59"] * 3)
+    until(lambda: len({client.cursor for client in clients}) == 1)
+    assert not any(client.events("hole") for client in clients)
+
+
+class Mute(SharedBroker):
+    """A broker that is out of reach."""
+
+    def publish(self, topic: Topic, fanout: Fanout) -> None:
+        raise Unavailable("a test")
+
+
+def test_without_a_broker_this_process_is_served(alone: World, team: Team, topic: Topic) -> None:
+    engine = alone.engine()
+    alone.ends[0].__class__ = Mute
+    client = Client(engine, topic).start()
+    rename(team, "bad")
+    client.wait("stale")
+    rename(team, "two")
+    client.wait("began")
+    rename(team, "three")
+    client.wait("patched")
+    assert name_of(client) == "three"
+    team.delete()
+    client.wait("gone")
+
+
+def test_a_change_of_nearly_everything_is_the_new_state(alone: World) -> None:
+    ledger = Ledger.objects.create(name="l")
+    ledger.accounts.bulk_create([Account(ledger=ledger) for _ in range(3_000)])
+    client = Client(alone.engine(), channel_of(LedgerSerializer()).topic(None, {"pk": ledger.pk})).start()
+    Account.objects.update(amount=7)
+    (patch,) = client.wait("patched")
+    assert [(operation["op"], operation["path"]) for operation in patch] == [("replace", "")]
+    assert client.see()["total"] == 21_000
+    stored = alone.cache.load(client.topic)
+    assert stored is not None
+    assert len(stored.patches) <= 1
+
+
+def test_what_a_serializer_turns_out_to_read_is_watched(alone: World, team: Team) -> None:
+    class Counting(MoodySerializer):
+        def get_mood(self, team: Team) -> str:
+            return f"{Ledger.objects.count()}"
+
+    client = Client(alone.engine(), channel_of(Counting()).topic(None, {"pk": team.pk})).start()
+    until(lambda: alone.feed.is_watched("domain.ledger"))
+    Ledger.objects.create(name="l")
+    client.wait("patched")
+    assert client.see()["mood"] == "1"
+
+
+def test_writers_at_once_leave_the_last_state(alone: World) -> None:
+    ledger = Ledger.objects.create(name="l")
+    accounts = [ledger.accounts.create(amount=100) for _ in range(4)]
+    client = Client(alone.engine(), channel_of(LedgerSerializer()).topic(None, {"pk": ledger.pk})).start()
+    initial = client.see()
+
+    def transfer(seed: int) -> None:
+        try:
+            for step in range(15):
+                source, target = accounts[(seed + step) % 4], accounts[(seed + 2 * step + 1) % 4]
+                with transaction.atomic():
+                    Account.objects.filter(pk=source.pk).update(amount=F("amount") - 1)
+                    Account.objects.filter(pk=target.pk).update(amount=F("amount") + 1)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=transfer, args=(seed,)) for seed in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    amounts = list(ledger.accounts.values_list("amount", flat=True))
+    until(lambda: [row["amount"] for row in client.see()["accounts"]] == amounts)
+    # I3: money only moves. No revision shows half of a transaction.
+    state = initial
+    for patch in client.events("patched"):
+        state = jsonpatch.apply_patch(state, patch)
+        assert sum(row["amount"] for row in state["accounts"]) == state["total"] == 400
+    assert not client.events("hole")
