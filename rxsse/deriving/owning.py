@@ -49,7 +49,7 @@ class Owned:
     def __init__(
         self, topic: Topic, backends: Backends, wake: Callable[[], None], deliver: Callable[[Fanout], None]
     ) -> None:
-        """``deliver`` reaches this process's readers where the broker can't. Raises `DeriveError`."""
+        """``deliver`` reaches this process's readers, who are told once whoever says it. Raises `DeriveError`."""
         self.topic = topic
         # Its own: one that closes late must not take back what its successor has said.
         self._name = f"{topic.name}/{id(self)}"
@@ -205,12 +205,13 @@ class Owned:
         self._fan_out(Fanout(Kind.PATCH, cursor.epoch, cursor.revision, patch))
 
     def _fan_out(self, fanout: Fanout) -> None:
+        # Here first: this process's readers need not wait for the broker, whose echo then says nothing new.
+        self._deliver(fanout)
         try:
             self._backends.broker.publish(self.topic, fanout)
         except Unavailable:
             # Other processes will find the gap and read the log.
             logger.warning("fan-out is unavailable; %s goes to this process only", self.topic.name)
-            self._deliver(fanout)
 
     def _keep_log_short(self) -> None:
         """Store a checkpoint once replaying the log would cost more than reading a new one."""
