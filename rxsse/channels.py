@@ -22,7 +22,7 @@ from rest_framework.serializers import BaseSerializer
 from rxsse.audience import NoKwargs, NoUser, StateRequest
 from rxsse.exceptions import DeclarationError, Gone
 from rxsse.messages import Topic
-from rxsse.rows import key_of, keys_of
+from rxsse.rows import key_of, keys_of, pk_of
 from rxsse.tree import Tree, build
 
 ANONYMOUS = "anonymous"
@@ -202,7 +202,7 @@ class Reading:
     def queryset(self) -> QuerySet[Any]:
         """The anchor's rows: the list, or the one row of this topic."""
         queryset = self.channel.get_queryset()
-        return queryset if self.tree.many else queryset.filter(pk=self.topic.anchor)
+        return queryset if self.tree.many else queryset.filter(pk=pk_of(self.tree.node.model, self.topic.anchor))
 
 
 def _bind(anchor: BaseSerializer[Any], context: dict[str, Any]) -> BaseSerializer[Any]:

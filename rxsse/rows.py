@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Model
+
+_PARTS = re.compile(r"((?:[^\\,]|\\.)*),", re.DOTALL)
+"""The parts of a composite key's text, each with the comma that ends it."""
 
 
 def label_of(model: type[Model]) -> str:
@@ -28,6 +33,20 @@ def key_of(model: type[Model], pk: Any) -> str:
         return _text(fields[0], pk)
     parts = (_text(field, part) for field, part in zip(fields, pk, strict=True))
     return ",".join(part.replace("\\", "\\\\").replace(",", "\\,") for part in parts)
+
+
+def pk_of(model: type[Model], key: str) -> Any:
+    """What `key_of` made ``key`` of, as queries take it: a composite key is a tuple, any other its text."""
+    fields = model._meta.pk_fields
+    if len(fields) == 1:
+        return key
+    parts = [re.sub(r"\\(.)", r"\1", part) for part in _PARTS.findall(key + ",")]
+    return tuple(field.to_python(part) for field, part in zip(fields, parts, strict=True))
+
+
+def pks_of(model: type[Model], keys: Iterable[str]) -> list[Any]:
+    """`pk_of` each of ``keys``."""
+    return [pk_of(model, key) for key in keys]
 
 
 def text_of(field: Any, value: Any) -> str | None:

@@ -11,7 +11,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from rxsse.rows import key_of, keys_of, label_of, text_of
+from rxsse.rows import key_of, keys_of, label_of, pks_of, text_of
 from tests.capture.models import Badge, Cafe, LoudProject, Project, Seat, Tag, Task
 
 ID = uuid.uuid4()
@@ -39,6 +39,12 @@ def test_a_proxy_has_its_models_label() -> None:
 )
 def test_keys(model: type[models.Model], given: Any, key: str) -> None:
     assert key_of(model, given) == key
+
+
+@pytest.mark.parametrize("pk", [("A", 1), ("A,\\", -1), ("\\,", 0), ("", 7), (",,\n", 7)])
+def test_a_composite_key_is_found_by_its_text(pk: tuple[str, int]) -> None:
+    assert pks_of(Seat, [key_of(Seat, pk)]) == [pk]
+    assert pks_of(Task, ["7"]) == ["7"]
 
 
 def test_composite_keys_do_not_collide() -> None:

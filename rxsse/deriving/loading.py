@@ -19,7 +19,7 @@ from rxsse.deriving.recording import Reads, recording, track
 from rxsse.deriving.replica import KEPT, MISSING, Row
 from rxsse.deriving.shapes import Shape, shape_of
 from rxsse.exceptions import DeclarationError
-from rxsse.rows import key_of, keys_of
+from rxsse.rows import key_of, keys_of, pks_of
 from rxsse.tree import Edge, EdgeKind, Leaf, Node, Tree, labels_of
 
 _CONTENT_TYPES = "contenttypes.contenttype"  # ids of content types never change
@@ -67,7 +67,7 @@ class Loader:
             if only is not None and self.tree.many:
                 if not self.shape.simple:
                     raise ReadWhole("the queryset can't be followed row by row")
-                queryset = queryset.filter(pk__in=list(only))#X
+                queryset = queryset.filter(pk__in=pks_of(self.tree.node.model, only))
             lookups = queryset._prefetch_related_lookups  # type: ignore[attr-defined]
             hops = _select_related(queryset)
             if hops:
@@ -238,7 +238,7 @@ class Loader:
         assert edge.link is not None
         queryset, shape = self.base(edge)
         if only is not None:
-            queryset = queryset.filter(pk__in=list(only))#X
+            queryset = queryset.filter(pk__in=pks_of(edge.link.model, only))
         before = [dict(getattr(instance, "_prefetched_objects_cache", ())) for instance in instances]
         with recording() as reads:
             prefetch_related_objects(list(instances), Prefetch(edge.accessor, queryset=queryset))

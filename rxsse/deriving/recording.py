@@ -84,9 +84,10 @@ def tables_in(sql: str) -> frozenset[str]:
 def _labels_by_table() -> dict[str, frozenset[str]]:
     tables: dict[str, set[str]] = {}
     for model in apps.get_models(include_auto_created=True):
-        # "schema"."table" is a common way to write a schema into db_table.
-        name = model._meta.db_table.replace('"."', ".").strip('"').rsplit(".", 1)[-1].lower()
-        tables.setdefault(name, set()).add(label_of(model))
+        # Django quotes a name as one word, dots included, unless it comes with quotes of its own ("schema"."table").
+        name = model._meta.db_table.lower()
+        for written in {name, name.replace('"."', ".").strip('"').rsplit(".", 1)[-1]}:
+            tables.setdefault(written, set()).add(label_of(model))
     return {name: frozenset(labels) for name, labels in tables.items()}
 
 

@@ -15,7 +15,7 @@ from rxsse.deriving.loading import Loader, ReadWhole
 from rxsse.deriving.replica import Replica, Row, edge_of
 from rxsse.deriving.touching import touch
 from rxsse.messages import Change, Operation
-from rxsse.rows import key_of, keys_of, label_of
+from rxsse.rows import key_of, keys_of, label_of, pks_of
 from rxsse.tree import Edge, EdgeKind, Node
 
 # Beyond this many rows, reading everything costs about the same and is simpler.
@@ -87,7 +87,7 @@ class Splice:
         assert link is not None
         if not link.by_key:
             return list(self.replica.by_node.get(node, ()))
-        found = link.model._base_manager.using(self.loader.alias).filter(pk__in=list(keys))
+        found = link.model._base_manager.using(self.loader.alias).filter(pk__in=pks_of(link.model, keys))
         values = found.values_list(link.parent_attname, flat=True)
         places = self.replica.places
         return [row for value in values for row in places.get((node.label, str(value)), ()) if row.node is node]
@@ -287,7 +287,7 @@ class Splice:
                 by_model.setdefault(_model_of(row), []).append(row)
         for model, group in by_model.items():
             queryset = model._base_manager.using(self.loader.alias)
-            found = {key_of(model, i.pk): i for i in queryset.filter(pk__in={row.key for row in group})}
+            found = {key_of(model, i.pk): i for i in queryset.filter(pk__in=pks_of(model, {row.key for row in group}))}
             instances.update((row, found[row.key]) for row in group if row.key in found)
         return instances
 

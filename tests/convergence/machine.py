@@ -157,4 +157,4 @@ def clear_tables() -> None:
 
 
 def _is_written(model: Any) -> bool:
-    return model._meta.app_label in ("domain", "auth", "authtoken") and not model._meta.proxy
+    return model._meta.app_label in ("domain", "auth", "authtoken") and not model._meta.proxy and model._meta.managed

@@ -115,7 +115,7 @@ class Reader(Thread):
 
     def _check_sum(self) -> None:
         """Money only moves: a state with another sum is half a transaction."""
-        if self.subject.name != "ledger":
+        if "ledger" not in self.subject.name:
             return
         _, state = self.shown
         if sum(account["amount"] for account in state["accounts"]) != 1000 or state["total"] != 1000:

@@ -32,3 +32,10 @@ if os.environ["RXSSE_CONVERGENCE_FLAVOUR"] == "processes":
         "MONGO_URL": os.environ["RXSSE_TEST_MONGO_URL"],
         "PREFIX": os.environ["RXSSE_CONVERGENCE_PREFIX"],
     }
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "loggers": {"django.request": {"handlers": ["console"], "level": "ERROR", "propagate": False}},
+}

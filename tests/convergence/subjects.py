@@ -6,10 +6,12 @@ The oracle is Django REST Framework itself: the serializer, its queryset, JSONRe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from operator import attrgetter
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -29,7 +31,7 @@ UNORDERED |= {"boards": None}
 
 # Anchors that are never deleted. Any other can have been away and be back under the same key:
 # `save()` of a row that somebody else has deleted meanwhile inserts it again.
-LASTING = ("member", "ledger")
+LASTING = ("member", "ledger", "account-ledger")
 
 
 class _Absent:
@@ -67,7 +69,7 @@ class Subject:
         if shape.model is None:
             return dict(self.fixed)
         row = self.instance()
-        return None if row is None else {shape.kwarg: getattr(row, shape.lookup)}
+        return None if row is None else {shape.kwarg: shape.address(row)}
 
     def url(self) -> str | None:
         kwargs = self.kwargs()
@@ -78,14 +80,22 @@ class Subject:
         shape = SHAPES[self.name]
         if shape.model is None:
             channel = self.channel(self.user, self.fixed)
-            return rendered(shape.serializer(channel.get_queryset(), many=True))
+            return rendered(shape.serializer(channel.get_queryset(), many=True, context=self._context()))
         row = self.instance()
         if row is None:
             return ABSENT
-        state = rendered(shape.serializer(row))
+        state = rendered(shape.serializer(row, context=self._context()))
         if self.name == "private-board":
             state["secrets"] = [secret for secret in state["secrets"] if secret["owner"] == self.user_id]
         return state
+
+    def _context(self) -> dict[str, Any]:
+        return {"request": SimpleNamespace(user=self.user)} if self.name == "my-board" else {}
+
+
+def _first_account(ledger: Any) -> Any:
+    """The one that is never deleted comes first."""
+    return ledger.accounts.earliest("pk").pk
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,7 @@ class Shape:
     channel: type[Any]
     model: type[Model] | None = None
     kwarg: str = ""
-    lookup: str = "pk"
+    address: Callable[[Any], Any] = attrgetter("pk")
 
     @property
     def serializer(self) -> type[Any]:
@@ -109,7 +119,7 @@ class Shape:
 
 
 SHAPES: dict[str, Shape] = {
-    "board": Shape(channels.BoardChannel, Board, "slug", "slug"),
+    "board": Shape(channels.BoardChannel, Board, "slug", attrgetter("slug")),
     "private-board": Shape(channels.PrivateBoardChannel, Board, "board_id"),
     "task": Shape(channels.TaskChannel, Task, "task_id"),
     "tag": Shape(channels.TagChannel, Label, "key"),
@@ -118,6 +128,11 @@ SHAPES: dict[str, Shape] = {
     "cover": Shape(channels.CoverChannel, Cover, "board"),
     "ledger": Shape(channels.LedgerChannel, Ledger, "ledger_id"),
     "digest": Shape(channels.DigestChannel, Digest, "digest_id"),
+    "wide-board": Shape(channels.WideBoardChannel, Board, "slug", attrgetter("slug")),
+    "wide-board-by-code": Shape(channels.WideBoardChannel, Board, "code", attrgetter("code")),
+    "summed-board": Shape(channels.SummedBoardChannel, Board, "board_id"),
+    "my-board": Shape(channels.MyBoardChannel, Board, "board_id"),
+    "account-ledger": Shape(channels.AccountLedgerChannel, Ledger, "account_id", _first_account),
     "sketches": Shape(channels.SketchesChannel),
     "my-tasks": Shape(channels.MyTasksChannel),
     "red-tasks": Shape(channels.RedTasksChannel),

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import F
 
 from rxsse import patches
@@ -22,8 +22,9 @@ from rxsse.deriving.topics import HotTopic
 from rxsse.deriving.workers import Workers
 from rxsse.feeds.memory import MemoryFeed
 from rxsse.messages import Announcement, Change, Fanout, Kind, Operation, Phase, Topic
-from tests.domain.channels import LedgerChannel
-from tests.domain.models import Account, Ledger
+from rxsse.testing import subscribe
+from tests.domain.channels import LedgerChannel, WideBoardChannel
+from tests.domain.models import Account, Board, Crust, Ledger, Seat
 
 TOPIC = Topic("tests.Channel", "1")
 PATCH = b'[{"op":"remove","path":"/tasks/0"}]'
@@ -161,3 +162,27 @@ def test_after_the_window_only_what_was_announced_is_read() -> None:
         inbox.announced(move(1, accounts[1], accounts[2]))
         owned.refresh()
         assert amounts(owned) == [100, 98, 102, 100]
+
+
+@pytest.mark.django_db
+def test_a_table_with_a_dot_in_its_name_is_recognised_in_sql() -> None:
+    """A method field counts rows of other boards: no relation leads to them, only its query tells."""
+    _, other = (Board.objects.create(slug=slug, code=slug, title=slug) for slug in ("one", "other"))
+    with subscribe(WideBoardChannel, User(pk=1), slug="one") as client:
+        other.crumbs.create(text="crumb")
+        assert client.state["crumb_count"] == 1
+        Crust.objects.create(text="crust")
+        assert client.state["crusts"] == ["crust"]
+
+
+@pytest.mark.django_db
+def test_rows_with_composite_keys_are_spliced() -> None:
+    board = Board.objects.create(slug="one", code="one", title="one")
+    with subscribe(WideBoardChannel, User(pk=1), slug="one") as client:
+        seat = board.seats.create(number=1)
+        Seat.objects.bulk_create(Seat(board=board, number=number) for number in (2, 3))
+        assert client.state["seats"] == [{"number": number, "taken_by": ""} for number in (3, 2, 1)]
+        seat.taken_by = "ann"
+        seat.save()
+        board.seats.filter(number=2).delete()
+        assert client.state["seats"] == [{"number": 3, "taken_by": ""}, {"number": 1, "taken_by": "ann"}]

@@ -27,6 +27,8 @@ from tests.domain.models import (
     Comment,
     Counter,
     Cover,
+    Crumb,
+    Crust,
     Digest,
     Document,
     Label,
@@ -34,6 +36,7 @@ from tests.domain.models import (
     Note,
     Profile,
     Report,
+    Seat,
     Secret,
     Sketch,
     Step,
@@ -538,6 +541,60 @@ def change_documents(rng: Random) -> None:
                 sketch.save(update_fields=["board"])
 
 
+# --- rare tables ---------------------------------------------------------------------------
+
+
+@write(2)
+def change_seats(rng: Random) -> None:
+    """Rows with a key of two columns."""
+    board, seat, number = pick(rng, Board.objects), pick(rng, Seat.objects), rng.randint(0, 5)
+    if board is None:
+        return
+    match rng.randint(0, 6):
+        case 0:
+            Seat.objects.update_or_create(board=board, number=number, defaults={"taken_by": word(rng)})
+        case 1:
+            seats = [Seat(board=board, number=each, taken_by=word(rng)) for each in (number, number + 1)]
+            Seat.objects.bulk_create(seats, ignore_conflicts=True)
+        case 2:
+            if seat is not None:
+                seat.taken_by = word(rng)
+                seat.save()
+        case 3:
+            board.seats.update(taken_by=word(rng))
+        case 4:
+            board.seats.filter(number=number).delete()
+        case 5:
+            if seat is not None:
+                seat.delete()
+        case 6:
+            seats = list(Seat.objects.all())
+            for each in seats:
+                each.taken_by = word(rng)
+            Seat.objects.bulk_update(seats, ["taken_by"])
+
+
+@write(2)
+def change_odd_tables(rng: Random) -> None:
+    board, crumb = pick(rng, Board.objects), pick(rng, Crumb.objects)
+    match rng.randint(0, 4):
+        case 0:
+            if board is not None and not crowded(Crumb):
+                board.crumbs.create(text=word(rng))
+        case 1:
+            if crumb is not None and board is not None:
+                crumb.board, crumb.text = board, word(rng)
+                crumb.save()
+        case 2:
+            if crumb is not None:
+                crumb.delete()
+        case 3:
+            if not crowded(Crust, 3):
+                Crust.objects.create(text=word(rng))
+        case 4:
+            Crust.objects.filter(pk__in=[crust.pk for crust in some(rng, Crust.objects)]).delete()
+
+
 # --- the rest ------------------------------------------------------------------------------
 
 
@@ -580,6 +637,8 @@ def move_money(rng: Random) -> None:
         if ledger is None or len(accounts) < 2:
             return
         one, other = rng.sample(accounts, 2)
+        if one is accounts[0]:
+            one, other = other, one  # some clients address the ledger by its first account
         amount = rng.randint(1, 50)
         match rng.randint(0, 3):
             case 0:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Model, Q, QuerySet
+from django.shortcuts import get_object_or_404
 
 from rxsse import StateChannel
 from tests.domain import serializers
-from tests.domain.models import Board, Digest, Sketch, Task
+from tests.domain.models import Board, Digest, Ledger, Sketch, Task
 
 
 class SignedIn:
@@ -132,3 +133,39 @@ class PeopleChannel(SignedIn, StateChannel):
 
     def get_queryset(self) -> QuerySet[User]:
         return User.objects.all()
+
+
+class WideBoardChannel(SignedIn, StateChannel):
+    """One topic under two routes."""
+
+    class Meta:
+        anchor = serializers.WideBoardSerializer()
+
+    def get_object(self) -> Model:
+        return get_object_or_404(Board, **self.kwargs)
+
+
+class SummedBoardChannel(SignedIn, StateChannel):
+    """Reads tables that it doesn't name, so it says which."""
+
+    class Meta:
+        anchor = serializers.SummedBoardSerializer()
+        depends_on = ("domain.Task",)
+
+
+class MyBoardChannel(SignedIn, StateChannel):
+    """A single row, for one reader."""
+
+    class Meta:
+        anchor = serializers.MyBoardSerializer()
+        audience = "user"
+
+
+class AccountLedgerChannel(SignedIn, StateChannel):
+    """Addressed through a row of another table."""
+
+    class Meta:
+        anchor = serializers.LedgerSerializer()
+
+    def get_object(self) -> Model:
+        return get_object_or_404(Ledger, accounts=self.kwargs["account_id"])

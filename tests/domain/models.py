@@ -58,6 +58,10 @@ class Board(models.Model):
     def open_tasks(self) -> models.QuerySet[Task]:
         return self.tasks.filter(done=False).order_by("-position", "pk")
 
+    @related_property("tasks", "board")
+    def first_red(self) -> Task | None:
+        return self.tasks.filter(labels__colour="red").order_by("title", "pk").first()
+
     @property
     def next_task(self) -> Task | None:
         return self.tasks.filter(done=False).first()
@@ -237,3 +241,67 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return str(self.amount)
+
+
+class Seat(models.Model):
+    """A row whose key is made of two columns."""
+
+    pk = models.CompositePrimaryKey("board", "number")
+    board = models.ForeignKey(Board, models.CASCADE, related_name="seats")
+    number = models.IntegerField()
+    taken_by = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        ordering = ("-number",)
+
+    def __str__(self) -> str:
+        return self.taken_by
+
+
+class Crumb(models.Model):
+    """In a table that nobody should name like this."""
+
+    board = models.ForeignKey(Board, models.CASCADE, related_name="crumbs", db_column="Its Board")
+    text = models.CharField(max_length=60, db_column="select")
+
+    class Meta:
+        db_table = "domain.Odd Crumbs"
+        ordering = ("text", "pk")
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Crust(models.Model):
+    """In a table whose name brings its own quotes, as people write it to name a schema."""
+
+    text = models.CharField(max_length=60)
+
+    class Meta:
+        db_table = '"domain_Crusts"'
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Summary(models.Model):
+    """A view of the database: whoever reads it reads the tables below, without naming them."""
+
+    board = models.OneToOneField(Board, models.DO_NOTHING, primary_key=True, related_name="summary")
+    tasks = models.IntegerField()
+    done = models.IntegerField()
+
+    class Meta:
+        managed = False
+        db_table = "domain_summary"
+
+    def __str__(self) -> str:
+        return f"{self.done} of {self.tasks}"
+
+
+SUMMARY = """
+CREATE VIEW domain_summary AS
+SELECT board.id AS board_id, COUNT(task.id) AS tasks, COUNT(CASE WHEN task.done THEN 1 END) AS done
+FROM domain_board board LEFT JOIN domain_task task ON task.board_id = board.code
+GROUP BY board.id
+"""

@@ -13,6 +13,8 @@ from tests.domain.models import (
     Comment,
     Counter,
     Cover,
+    Crumb,
+    Crust,
     Digest,
     Document,
     Label,
@@ -20,9 +22,11 @@ from tests.domain.models import (
     Note,
     Profile,
     Report,
+    Seat,
     Secret,
     Sketch,
     Step,
+    Summary,
     Task,
     Team,
     Watch,
@@ -348,3 +352,86 @@ class LedgerSerializer(serializers.ModelSerializer[Ledger]):
 
     def get_total(self, ledger: Ledger) -> int:
         return sum(ledger.accounts.values_list("amount", flat=True))
+
+
+class SeatSerializer(serializers.ModelSerializer[Seat]):
+    """Of a row with a key of two columns, which DRF has no field for."""
+
+    class Meta:
+        model = Seat
+        fields = ("number", "taken_by")
+
+
+class CrumbSerializer(serializers.ModelSerializer[Crumb]):
+    class Meta:
+        model = Crumb
+        fields = ("id", "text")
+
+
+class BranchSerializer(serializers.ModelSerializer[Task]):
+    """Calls itself."""
+
+    branches = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Task
+        fields = ("id", "title", "branches")
+
+    def get_branches(self, task: Task) -> Any:
+        return BranchSerializer(task.children.all(), many=True, context=self.context).data
+
+
+class WideBoardSerializer(serializers.ModelSerializer[Board]):
+    """What is rare."""
+
+    seats = SeatSerializer(many=True, read_only=True)
+    crumbs = CrumbSerializer(many=True, read_only=True)
+    crumb_count = serializers.SerializerMethodField()
+    crusts = serializers.SerializerMethodField()
+    first_red = OpenTaskSerializer(read_only=True)
+    roots = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Board
+        fields = ("id", "slug", "code", "seats", "crumbs", "crumb_count", "crusts", "first_red", "roots")
+
+    def get_crumb_count(self, board: Board) -> int:
+        return Crumb.objects.exclude(board=board).count()
+
+    def get_crusts(self, board: Board) -> list[str]:
+        return list(Crust.objects.order_by("text").values_list("text", flat=True))
+
+    def get_roots(self, board: Board) -> Any:
+        return BranchSerializer(board.tasks.filter(parent=None), many=True, context=self.context).data
+
+
+class SummedBoardSerializer(serializers.ModelSerializer[Board]):
+    """Shows a view of the database."""
+
+    summary = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Board
+        fields = ("id", "title", "summary")
+
+    def get_summary(self, board: Board) -> list[int]:
+        summary = Summary.objects.get(pk=board.pk)
+        return [summary.done, summary.tasks]
+
+
+class MyBoardSerializer(serializers.ModelSerializer[Board]):
+    """Looks at the reader."""
+
+    greeting = serializers.SerializerMethodField()
+    my_tasks = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Board
+        fields = ("id", "title", "greeting", "my_tasks")
+
+    def get_greeting(self, board: Board) -> str:
+        return f"{board.title} for {self.context['request'].user.username}"
+
+    def get_my_tasks(self, board: Board) -> list[str]:
+        mine = board.tasks.filter(assignee=self.context["request"].user)
+        return [task.title for task in mine]
