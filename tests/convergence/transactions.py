@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import Error, transaction
 
 from tests.convergence.writes import WRITES, Write, move_money
+
+
+LOST = (Error, ObjectDoesNotExist)
+"""What a transaction ends with where another writer was there first: rolled back, as in any application."""
 
 
 class Undone(Exception):
@@ -26,8 +31,8 @@ def course(count: int, seed: int, kind: str) -> int:
     for _ in range(count):
         try:
             run(rng, writes_of(kind))
-        except Error:
-            lost += 1  # another writer was there first: rolled back, as in any application
+        except LOST:
+            lost += 1
     return lost
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from django.core.exceptions import PermissionDenied
-from django.db import Error, transaction
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
@@ -25,7 +25,7 @@ def write_in_request(request: HttpRequest) -> HttpResponse:
     try:
         for _ in range(rng.randint(1, 3)):
             transactions.run(rng, transactions.writes_of(request.GET["kind"]))
-    except Error as error:
+    except transactions.LOST as error:
         raise PermissionDenied from error
     if rng.random() < 0.25:
         raise PermissionDenied
