@@ -10,7 +10,6 @@ from django.db import Error, transaction
 
 from tests.convergence.writes import WRITES, Write, move_money
 
-
 LOST = (Error, ObjectDoesNotExist)
 """What a transaction ends with where another writer was there first: rolled back, as in any application."""
 
