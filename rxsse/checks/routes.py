@@ -85,13 +85,10 @@ def _check_arguments(route: Route) -> Iterator[checks.CheckMessage]:
 
 def _check_lookup(route: Route) -> Iterator[checks.CheckMessage]:
     channel, path, names, _ = route
+    if not looks_up(channel):
+        return
     try:
-        by_field = looks_up(channel)
-    except DeclarationError:
-        return  # E006 says so
-    if by_field:
-        try:
-            channel(None, dict.fromkeys(names))._lookup_value(channel.option("lookup_field", "pk"))
-        except DeclarationError as raised:
-            problem, hint = split(raised)
-            yield error("E012", f"The route {path!r}: {problem}", hint, channel)
+        channel(None, dict.fromkeys(names))._lookup_value(channel.option("lookup_field", "pk"))
+    except DeclarationError as raised:
+        problem, hint = split(raised)
+        yield error("E012", f"The route {path!r}: {problem}", hint, channel)
