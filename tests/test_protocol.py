@@ -34,6 +34,15 @@ def test_every_event_of_the_wire_is_described(event: str) -> None:
     assert re.search(rf"^\| `{event}` \|", TEXT, re.MULTILINE)
 
 
+def test_every_reset_reason_is_described() -> None:
+    """The reasons are literals, wherever they are given to `wire.reset`, a ring, or fan-out."""
+    given = re.compile(r"""(?:wire\.reset\(|restart\(|Kind\.STALE, body=b|\.revision, b|ahead else )"([a-z-]+)\"""")
+    code = "\n".join(path.read_text() for path in (ROOT / "rxsse").rglob("*.py"))
+    reasons = set(given.findall(code)) | set(re.findall(r'"([a-z]+)" if ahead', code))
+    table = TEXT[TEXT.index("| `reset` reason") : TEXT.index("## Errors at connect")]
+    assert reasons == set(re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE))
+
+
 @pytest.mark.parametrize(("name", "value"), sorted(wire.HEADERS.items()))
 def test_every_header_is_described(name: str, value: str) -> None:
     row = re.search(rf"^\| `{name}` \| (.*?) \|", TEXT, re.MULTILINE)

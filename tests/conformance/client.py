@@ -109,7 +109,7 @@ class Client:
             case "patch":
                 return self._patch(event.id or "", content)
             case "mark":
-                fits = self.waiting or content["cursor"] == self.cursor
+                fits = self.waiting or content["cursor"] in (None, self.cursor)
                 return Action.IGNORE if fits else Action.RECONNECT
             case "reset":
                 self.waiting = True
