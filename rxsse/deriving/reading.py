@@ -12,11 +12,7 @@ from typing import Any
 from django.db import connections, transaction
 
 # The first real query fixes the snapshot; on SQLite only one that touches the file does.
-_TOUCH = {
-    "sqlite": "SELECT 1 FROM sqlite_master LIMIT 1",
-    # Both at once: every way to the server and back is time that a client waits.
-    "postgresql": "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1",
-}
+_TOUCH = {"sqlite": "SELECT 1 FROM sqlite_master LIMIT 1"}
 
 
 @contextmanager
@@ -37,16 +33,32 @@ def snapshot_of(alias: str) -> Iterator[None]:
 
 @contextmanager
 def _reading_mode(connection: Any) -> Iterator[None]:
-    """Don't take SQLite's write lock to read, where the project has transaction_mode IMMEDIATE."""
-    if connection.vendor == "mysql":
+    """Have the next transaction read one state, and lock nothing."""
+    if connection.vendor == "postgresql":
+        from django.db.backends.postgresql.psycopg_any import IsolationLevel
+
+        # Goes along with BEGIN: a statement of its own would be one more way to the server and back.
+        connection.ensure_connection()
+        with _set(connection.connection, "isolation_level", IsolationLevel.REPEATABLE_READ):
+            yield
+    elif connection.vendor == "mysql":
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    mode = getattr(connection, "transaction_mode", None)
-    if mode is None:
         yield
-        return
-    connection.transaction_mode = "DEFERRED"
+    elif getattr(connection, "transaction_mode", None) is not None:
+        # SQLite, where the project takes the write lock with BEGIN.
+        with _set(connection, "transaction_mode", "DEFERRED"):
+            yield
+    else:
+        yield
+
+
+@contextmanager
+def _set(owner: Any, name: str, value: Any) -> Iterator[None]:
+    before = getattr(owner, name)
+    setattr(owner, name, value)
     try:
         yield
     finally:
-        connection.transaction_mode = mode
+        if not getattr(owner, "closed", False):
+            setattr(owner, name, before)
