@@ -85,8 +85,9 @@ class Convergence(RuleBasedStateMachine):
 
     @rule(rng=RANDOM)
     def write(self, rng: Random) -> None:
-        with suppress(DatabaseError):  # two rows of one slug, say: refused and rolled back, as in any application
-            transactions.run(rng)
+        for _ in range(rng.randint(1, 3)):
+            with suppress(DatabaseError):  # two rows of one slug, say: refused and rolled back, as in any application
+                transactions.run(rng)
 
     @precondition(lambda self: len(self.watchers) < CLIENTS)
     @rule(rng=RANDOM)
@@ -138,8 +139,9 @@ class UncommittedConvergence(Convergence):
 
     @rule(rng=RANDOM)
     def write(self, rng: Random) -> None:
-        with suppress(DatabaseError), transaction.atomic():
-            transactions.run(rng)
+        for _ in range(rng.randint(1, 3)):
+            with suppress(DatabaseError), transaction.atomic():
+                transactions.run(rng)
 
     def teardown(self) -> None:
         try:

@@ -427,14 +427,14 @@ def change_watchers(rng: Random) -> None:
 @write(2)
 def change_comments(rng: Random) -> None:
     task, author, comment = pick(rng, Task.objects), pick(rng, User.objects), pick(rng, Comment.everything)
-    match rng.randint(0, 5):
+    match rng.randint(0, 7):
         case 0 | 1:
             if task is not None and author is not None and not crowded(Comment, 12):
                 task.comments.create(author=author, text=word(rng))
-        case 2:
+        case 2 | 6:
             if comment is not None:
                 Comment.everything.filter(pk=comment.pk).update(removed=~models.Q(removed=True))
-        case 3:
+        case 3 | 7:
             if comment is not None:
                 comment.removed = not comment.removed
                 comment.text = word(rng)
