@@ -1,8 +1,9 @@
 """The owner's side of the Redis feed: follows the stream and says where it has holes; knows nothing of writers.
 
-The position is the id of the last entry given to the listener. As long as that entry is
+The position is the id of the last entry given to the listener. As long as a former position is
 still in the stream nothing after it has been trimmed, because a stream is trimmed from its
-beginning; when it is not there, the stream was trimmed past us or is another one.
+beginning; when it is not there, the stream was trimmed past us or is another one. That audit is
+part of every `catch_up`; news that come one by one are delivered without it, until one is due.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 BEGINNING = b"0-0"
 BATCH_LENGTH = 500  # Entries per read: bounds memory, and costs a round trip only to who is far behind.
 BLOCK = 1.0
-"""Seconds that a read waits for news: after each the position is audited, even where nothing comes."""
+"""Seconds that a read waits for news, and between two audits at most, whether anything comes or not."""
 LONGEST_PAUSE = 1.0
 """Seconds between two attempts at a dead Redis, at most: the delay that its return costs."""
 
@@ -60,6 +61,9 @@ class Reader:
         self._wait = wait
         self._settle = settle
         self._position: bytes | None = None
+        self._audited = BEGINNING  # the position at the last audit, and what was delivered since then
+        self._unaudited = 0
+        self._audit_at = 0.0
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._renew_at = 0.0
@@ -70,7 +74,7 @@ class Reader:
     def start(self) -> None:
         """Follow the stream from its present end on."""
         try:
-            self._position = self._end()
+            self._position = self._audited = self._end()
         except (redis.RedisError, OSError) as error:
             logger.warning("The feed is out of reach: %s", error)
         self._thread.start()
@@ -80,7 +84,7 @@ class Reader:
         if not self._lock.acquire(timeout=self._wait):
             raise Unavailable("the feed's listener has not finished within BACKEND_TIMEOUT")
         try:
-            self._pull(self._position)
+            self._pull()
         except (redis.RedisError, OSError) as error:
             raise Unavailable(f"the feed can't be read to its end: {error}") from error
         finally:
@@ -120,7 +124,7 @@ class Reader:
         self._waiting_id = self._waiting.client_id()
         self._renew_interest()
         with self._lock:
-            self._pull(self._position)
+            self._pull()
             if again:
                 # A Redis that failed over may have lost entries that it had confirmed.
                 self._gap("the feed was out of reach")
@@ -134,13 +138,20 @@ class Reader:
                 self._gap("writers may not have known what is watched")
         if now >= self._renew_at:
             self._renew_interest()
-        due = min(self._renew_at, self._gap_at if self._gap_at is not None else self._renew_at)
+        due = min(self._renew_at, self._audit_at, self._gap_at if self._gap_at is not None else self._renew_at)
         block = max(1, int(1_000 * min(BLOCK, due - now)))  # 0 would mean for ever
         since = self._position or BEGINNING
         reply = self._waiting.xread({self._stream: since}, count=BATCH_LENGTH, block=block)
         with self._lock:
             self._deliver(_entries(reply))
-            self._pull(since)
+            if self._audit_is_due():
+                self._pull()
+
+    def _audit_is_due(self) -> bool:
+        # An empty stream has nothing to know it by, and an audited entry must not be trimmed just
+        # because of those that came after it.
+        known = self._audited != BEGINNING and self._unaudited < self._length // 2
+        return not known or time.monotonic() >= self._audit_at
 
     def _renew_interest(self) -> None:
         if self._interest.renew():
@@ -149,27 +160,34 @@ class Reader:
 
     # --- under the lock ------------------------------------------------------------------
 
-    def _pull(self, since: bytes | None) -> None:
-        """Deliver what there is, and check that nothing was cut out after ``since``, a former position."""
-        if since is None or self._position is None:
+    def _pull(self) -> None:
+        """Deliver what there is, and check that nothing was cut out since the last audit."""
+        if self._position is None:
             self._position = self._end()
             self._gap("the feed was out of reach")
+            self._approve()
             return
         while not self._stopped.is_set():
             with self._client.pipeline(transaction=False) as pipeline:
                 pipeline.xread({self._stream: self._position}, count=BATCH_LENGTH)
-                pipeline.xrange(self._stream, since, since, count=1)
+                pipeline.xrange(self._stream, self._audited, self._audited, count=1)
                 pipeline.xlen(self._stream)
                 reply, found, length = pipeline.execute()
             entries = _entries(reply)
             self._deliver(entries)
-            if not (length < self._length if since == BEGINNING else found):
+            if not (length < self._length if self._audited == BEGINNING else found):
                 if not entries:
                     self._position = self._end()
                 self._gap("the feed was trimmed or replaced")
+            self._approve()
             if len(entries) < BATCH_LENGTH:
                 return
-            since = self._position
+
+    def _approve(self) -> None:
+        """Up to the position everything was delivered, or a gap told."""
+        assert self._position is not None
+        self._audited, self._unaudited = self._position, 0
+        self._audit_at = time.monotonic() + BLOCK
 
     def _deliver(self, entries: Entries) -> None:
         for id_, fields in entries:
@@ -179,6 +197,7 @@ class Reader:
             if self._position is not None and _order(id_) <= _order(self._position):
                 continue
             self._position = id_
+            self._unaudited += 1
             self._tell(id_, fields)
 
     def _tell(self, id_: bytes, fields: Mapping[bytes, bytes]) -> None:

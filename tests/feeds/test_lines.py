@@ -229,3 +229,13 @@ def test_a_loss_is_told_before_the_interpreter_exits(
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
     until(lambda: lost(recorder))
+
+
+def test_a_reader_that_keeps_up_is_audited_now_and_then(
+    writer: RedisFeed, recorder: Recorder, client: redis.Redis
+) -> None:
+    for number in range(500):
+        writer.prepare(prepared(str(number)))
+        until(lambda number=number: len(recorder.told) > number)
+    assert client.info("commandstats")["cmdstat_xrange"]["calls"] < 250
+    assert recorder.gaps == []
