@@ -1,8 +1,12 @@
-"""What a write costs its writer: `python -m benchmarks.save [--rounds 300] [VENDOR ...]`.
+"""What a write costs its writer: `python -m benchmarks.save [--rounds 300] [DATABASE ...]`.
 
 The same writes bare (capture not installed), unwatched (installed, nobody watches the model), and
 watched, in one process and interleaved, on each database; watched through the feed of one process
 and through Redis, where RXSSE_TEST_REDIS_URL names one. Times are per write.
+
+``postgresql`` is a server of the benchmark's own that waits for the disk at every commit, as in
+production: the bar holds there. ``careless`` is the tests' server, which never does (`fsync=off`):
+it shows what rxsse adds where the write itself costs hardly anything.
 """
 
 from __future__ import annotations
@@ -19,8 +23,9 @@ from contextlib import contextmanager
 
 from benchmarks.board.processes import populate, site
 from benchmarks.side_by_side import interleave, machine, ratio
+from tests.services import postgresql_server
 
-VENDORS = ("sqlite", "postgresql")
+DATABASES = ("sqlite", "postgresql", "careless")
 BATCH = 5  # writes per sample: enough to outweigh the clock, too few to be interrupted by other processes
 
 Switch = Callable[[], None]
@@ -137,6 +142,7 @@ def queries(write: Callable[[], object]) -> int:
 def sample(switch: Switch, write: Callable[[], object]) -> Callable[[], float]:
     def run() -> float:
         switch()
+        write()  # finds the caches of what was replaced empty, and what the case before left to be done under way
         begin = time.perf_counter()
         for _ in range(BATCH):
             write()
@@ -145,10 +151,21 @@ def sample(switch: Switch, write: Callable[[], object]) -> Callable[[], float]:
     return run
 
 
-def measure(vendor: str, rounds: int) -> None:
+@contextmanager
+def server(database: str) -> Iterator[str]:
+    """Start what ``database`` needs beyond the servers there are; its vendor."""
+    if database != "postgresql":
+        yield "postgresql" if database == "careless" else database
+        return
+    with postgresql_server(durable=True) as durable:
+        os.environ.update(durable.environment)
+        yield database
+
+
+def measure(database: str, rounds: int) -> None:
     """Measure on one database, in this process."""
-    with site(vendor, "embedded"), switches() as cases:
-        print(f"{vendor}: {machine()}")
+    with server(database) as vendor, site(vendor, "embedded"), switches() as cases:
+        print(f"{database}: {machine()}")
         print(f"{'write':20} {'case':18} {'median µs':>9} {'x of bare':>9} {'queries':>8}")
         for kind, write in writes().items():
             samples = {name: sample(switch, write) for name, switch in cases.items()}
@@ -163,18 +180,18 @@ def measure(vendor: str, rounds: int) -> None:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("vendors", nargs="*", metavar="VENDOR", help=", ".join(VENDORS))
+    options.add_argument("databases", nargs="*", metavar="DATABASE", help=", ".join(DATABASES))
     options.add_argument("--rounds", type=int, default=300)
     options.add_argument("--listen", nargs=2, help=argparse.SUPPRESS)
     given = options.parse_args()
     if given.listen:
         listen(*given.listen)
         return
-    if len(given.vendors) == 1:
-        measure(given.vendors[0], given.rounds)
+    if len(given.databases) == 1:
+        measure(given.databases[0], given.rounds)
         return
-    for vendor in given.vendors or VENDORS:  # Django takes its settings once: a process for each
-        subprocess.run([sys.executable, "-m", "benchmarks.save", vendor, "--rounds", str(given.rounds)], check=True)
+    for database in given.databases or DATABASES:  # Django takes its settings once: a process for each
+        subprocess.run([sys.executable, "-m", "benchmarks.save", database, "--rounds", str(given.rounds)], check=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 ``python -m tests.services COMMAND…`` starts all three on free ports of 127.0.0.1, runs COMMAND
 with their addresses in its environment, stops them and exits with COMMAND's status.
 ``python -m tests.services --setup`` only fetches what MongoDB needs.
-Every server here is for tests: no durability, nothing kept.
+Every server here is for tests: nothing kept, and no durability unless asked for.
 """
 
 from __future__ import annotations
@@ -210,8 +210,11 @@ def mongo_server() -> Iterator[Server]:
 
 
 @contextmanager
-def postgresql_server() -> Iterator[Server]:
-    """An empty PostgreSQL with the database ``rxsse``; raises `Missing`."""
+def postgresql_server(*, durable: bool = False) -> Iterator[Server]:
+    """An empty PostgreSQL with the database ``rxsse``; raises `Missing`.
+
+    ``durable``: it waits for the disk at every commit, as in production.
+    """
     folders = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[-2].split(".")[0]))
     installed = shutil.which("initdb")
     programs = Path(folders[-1]) if folders else Path(installed).parent if installed else None
@@ -227,9 +230,10 @@ def postgresql_server() -> Iterator[Server]:
             [*make, "-E", "UTF8", "--no-sync", "-D", str(folder / "cluster")],
             check=True, cwd=folder, stdout=subprocess.DEVNULL, **switch,  # type: ignore[call-overload]
         )  # fmt: skip
-        careless = ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=300"]
+        careless = [] if durable else ["fsync=off", "full_page_writes=off", "synchronous_commit=off"]
         options = ["-D", str(folder / "cluster"), "-h", "127.0.0.1", "-p", str(port), "-c", "unix_socket_directories="]
-        command = [str(programs / "postgres"), *options, *(part for value in careless for part in ("-c", value))]
+        settings = ["max_connections=300", *careless]
+        command = [str(programs / "postgres"), *options, *(part for value in settings for part in ("-c", value))]
         server = _PostgreSQL(command, port, folder, user)
         server.url = f"postgresql://rxsse:rxsse@127.0.0.1:{port}/rxsse"
         server.environment = {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PGDATABASE": "rxsse"}
