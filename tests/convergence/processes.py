@@ -16,6 +16,7 @@ from tests.convergence.fleet import Fleet, own_database
 SERVERS = {"processes": 3, "embedded": 1}
 WRITERS = 3
 BATCH = 12  # transactions of each writer between two quiet points
+PROGRESS = 500  # transactions after which a long run says how far it is
 QUIET_SECONDS = 30.0  # until a client that lags behind has failed
 
 
@@ -58,7 +59,10 @@ def run(steps: int, seed: int, *, flavour: str, vendor: str, readers: int = 12, 
         writes.populate()
         with closing(_Run(seed, readers, money, flavour)) as course:
             while course.report.transactions < steps:
+                before = course.report.transactions
                 course.round()
+                if course.report.transactions // PROGRESS > before // PROGRESS:
+                    print(f"so far: {course.report}", flush=True)
             return course.report
 
 
