@@ -4,20 +4,23 @@ One client, a list of 100 rows, one change at a time. Measured from the call of 
 commit is part of it) to the client having received the patch: with the writer in a process of its
 own, through PostgreSQL, Redis and MongoDB; with everything in one process, on the embedded
 default; and, beside the former in the same server, django-eventstream's `send_event` through
-Redis, which neither writes nor reads a database.
+Redis, which neither writes nor reads a database; and the floor: the same statements, one after
+the other in one process, with no Django, no rxsse and no client.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from benchmarks.board.processes import Client, Server, Writer, populate, site
-from benchmarks.side_by_side import machine, quantile
+from benchmarks.side_by_side import machine, quantile, ratio
 
 ROWS = 100
 PAUSE = 0.01
@@ -43,13 +46,56 @@ class Path:
         arrived = self._client.until(title.encode())
         self.times.append((arrived - written["begin"], arrived - written["end"]))
 
-    def report(self, name: str) -> None:
-        whole = [begin for begin, _ in self.times]
-        after = [end for _, end in self.times]
-        print(
-            f"{name:34} {statistics.median(whole) * 1e3:7.2f} {quantile(whole, 0.9) * 1e3:7.2f} "
-            f"{quantile(whole, 0.99) * 1e3:7.2f} {statistics.median(after) * 1e3:13.2f}"
-        )
+
+class Floor:
+    """What the servers alone take: write and announce, read the row in a transaction, append, publish."""
+
+    def __init__(self, task: int) -> None:
+        import psycopg
+        import pymongo
+        import redis
+
+        self._task = task
+        self._postgresql = psycopg.connect(dbname=os.environ["BENCHMARK_DATABASE"], autocommit=True)
+        self._redis = redis.Redis.from_url(os.environ["RXSSE_TEST_REDIS_URL"])
+        mongo: pymongo.MongoClient[Any] = pymongo.MongoClient(os.environ["RXSSE_TEST_MONGO_URL"])
+        database = mongo.get_default_database()
+        self._patches = database.get_collection("floor.patches", write_concern=pymongo.WriteConcern(1))
+        self._topics = database.get_collection("floor.topics", write_concern=pymongo.WriteConcern("majority"))
+        self._topics.insert_one({"_id": "topic", "head": 0})
+        self._count = 0
+        self.times: Times = []
+
+    def measure(self) -> None:
+        self._count += 1
+        begin = time.monotonic()
+        self._redis.xadd("floor", {"prepared": b"." * 200}, maxlen=1000)
+        self._postgresql.execute("UPDATE board_task SET title = %s WHERE id = %s", [f"f-{self._count}", self._task])
+        self._redis.xadd("floor", {"committed": b"." * 200}, maxlen=1000)
+        end = time.monotonic()
+        for statement in (
+            "BEGIN ISOLATION LEVEL REPEATABLE READ",
+            "SELECT 1",
+            f"SELECT * FROM board_task WHERE id = {self._task}",
+            "SELECT * FROM auth_user WHERE id = 1",
+            "COMMIT",
+        ):
+            self._postgresql.execute(statement)
+        self._patches.insert_one({"_id": self._count, "patch": b"." * 80})
+        self._topics.update_one({"_id": "topic", "head": self._count - 1}, {"$set": {"head": self._count}})
+        self._redis.publish("floor", b"." * 200)
+        arrived = time.monotonic()
+        self.times.append((arrived - begin, arrived - end))
+
+
+def report(name: str, times: Times) -> None:
+    whole = [begin for begin, _ in times]
+    after = [end for _, end in times]
+    print(
+        f"{name:34} {statistics.median(whole) * 1e3:7.2f} {quantile(whole, 0.9) * 1e3:7.2f} "
+        f"{quantile(whole, 0.99) * 1e3:7.2f} {statistics.median(after) * 1e3:14.2f}",
+        flush=True,
+    )
 
 
 def through_services(rounds: int) -> None:
@@ -64,9 +110,12 @@ def through_services(rounds: int) -> None:
                 peer.until(b"stream-open")
                 ours = Path(client, lambda title: writer.do(f"save {task} {title}"))
                 theirs = Path(peer, lambda title: writer.do(f"send {title}"))
-                _run([ours, theirs], rounds)
-                ours.report("PostgreSQL, Redis, MongoDB")
-                theirs.report("django-eventstream, Redis")
+                floor = Floor(task)
+                _run([ours, floor, theirs], rounds)
+                report("PostgreSQL, Redis, MongoDB", ours.times)
+                report("the same statements alone", floor.times)
+                report("django-eventstream, Redis", theirs.times)
+                print(f"{ratio([t for t, _ in ours.times], [t for t, _ in floor.times]):.1f} x the statements alone")
 
 
 def in_one_process(rounds: int, vendor: str) -> None:
@@ -76,10 +125,10 @@ def in_one_process(rounds: int, vendor: str) -> None:
             client.until(b"event: snapshot")
             path = Path(client, lambda title: server.get(f"/write/{task}/{title}/"))
             _run([path], rounds)
-            path.report(f"embedded, {vendor}")
+            report(f"embedded, {vendor}", path.times)
 
 
-def _run(paths: list[Path], rounds: int) -> None:
+def _run(paths: Sequence[Path | Floor], rounds: int) -> None:
     for count in (20, rounds):
         for path in paths:
             path.times.clear()
@@ -100,7 +149,7 @@ def main() -> None:
         in_one_process(given.rounds, given.only)
     else:
         print(machine())
-        print(f"{'milliseconds':34} {'p50':>7} {'p90':>7} {'p99':>7} {'p50 of commit':>13}", flush=True)
+        print(f"{'milliseconds':34} {'p50':>7} {'p90':>7} {'p99':>7} {'p50 committed':>14}", flush=True)
         for part in ("services", "postgresql", "sqlite"):  # Django takes its settings once: a process for each
             command = [sys.executable, "-m", "benchmarks.latency", "--rounds", str(given.rounds), "--only", part]
             subprocess.run(command, check=True)
