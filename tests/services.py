@@ -69,7 +69,7 @@ class Server:
                 group=self._user,
                 extra_groups=[] if self._user else None,
                 start_new_session=True,  # Ctrl-C reaches the tests, which then stop their servers
-                preexec_fn=partial(_die_with_parent, self.stopped_by),
+                preexec_fn=partial(die_with_parent, self.stopped_by),
             )
         deadline = time.monotonic() + START_SECONDS
         while not self.answers():
@@ -145,7 +145,8 @@ class _PostgreSQL(Server):
             return False
 
 
-def _die_with_parent(stopped_by: signal.Signals) -> None:
+def die_with_parent(stopped_by: signal.Signals) -> None:
+    """Have the kernel send this process ``stopped_by`` when its parent ends; for ``preexec_fn``."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, stopped_by)  # PR_SET_PDEATHSIG: no server outlives a killed test run
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import signal
 import subprocess
 import sys
 
@@ -26,6 +27,7 @@ def main() -> int:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite", help="of flavour embedded")
     parser.add_argument("--money", action="store_true", help="writers only move money: no revision may change its sum")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwinds, which stops servers and deletes databases
     print(f"seed {options.seed}", flush=True)
     if options.flavour == "all":
         common = ["--steps", str(options.steps), "--seed", str(options.seed), "--database", options.database]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from random import Random
 from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import IO
+
+from tests import services
 
 START_SECONDS = 60.0
 
@@ -34,7 +38,10 @@ class ServerProcess:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "uvicorn", "tests.convergence.asgi:application", "--log-level", "warning"]
-        self._process = subprocess.Popen([*command, "--host", "127.0.0.1", "--port", str(self.port)])
+        self._process = subprocess.Popen(
+            [*command, "--host", "127.0.0.1", "--port", str(self.port)],
+            preexec_fn=partial(services.die_with_parent, signal.SIGKILL),
+        )
 
     def wait(self) -> None:
         """Return when it answers."""
@@ -69,7 +76,13 @@ class WriterProcess:
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "tests.convergence.writer"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=partial(services.die_with_parent, signal.SIGKILL),
+        )
         self._expect("ready")
 
     def begin(self, count: int, seed: int, kind: str) -> None:

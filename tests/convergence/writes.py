@@ -68,19 +68,28 @@ def write(weight: int = 1) -> Callable[[Write], Write]:
 
 
 def populate() -> None:
-    """What every run begins with."""
-    for name in READERS:
-        User.objects.create_user(name, first_name=READER)
+    """What every run begins with: enough rows in each list that an order or a filter can be got wrong."""
+    people = [User.objects.create_user(name, first_name=READER) for name in READERS]
     Counter.objects.create(name="visits")
     red = Team.objects.create(name="red")
     Team.objects.create(name="blue")
+    labels = [Label.objects.create(key=key) for key in KEYS[:3]]
     for number in range(2):
         board = Board.objects.create(slug=f"board-{number}", code=f"B{number}", title=f"Board {number}", team=red)
-        for position in range(3):
+        for position, person in enumerate(people):
             key = uuid.UUID(int=10 * number + position)
-            Task.objects.create(pk=key, board=board, title=f"Task {number}.{position}", position=position)
-    for key in KEYS[:3]:
-        Label.objects.create(key=key)
+            assignee = people[number]  # all of a board's: a member's list has an order as well
+            task = Task.objects.create(
+                pk=key, board=board, title=f"Task {number}.{position}", position=position, assignee=assignee
+            )
+            task.labels.add(labels[position])
+            task.comments.create(author=person, text="seen")
+            task.comments.create(author=person, text="unseen", removed=True)
+            for rank, other in enumerate(people[:2]):
+                Watch.objects.create(task=task, user=other, rank=rank)
+            board.crumbs.create(text=WORDS[position])
+            board.seats.create(number=position)
+            Report.objects.create(board=board, title=WORDS[position])
     ledger = Ledger.objects.create(name="Fixed sum")
     Account.objects.bulk_create(Account(ledger=ledger, amount=amount) for amount in (400, 300, 200, 100))
 
@@ -429,7 +438,7 @@ def change_comments(rng: Random) -> None:
     task, author, comment = pick(rng, Task.objects), pick(rng, User.objects), pick(rng, Comment.everything)
     match rng.randint(0, 7):
         case 0 | 1:
-            if task is not None and author is not None and not crowded(Comment, 12):
+            if task is not None and author is not None and not crowded(Comment, 16):
                 task.comments.create(author=author, text=word(rng))
         case 2 | 6:
             if comment is not None:
