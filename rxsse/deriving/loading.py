@@ -17,7 +17,7 @@ from rest_framework.relations import ManyRelatedField, PKOnlyObject
 from rxsse.deriving.encoding import encode
 from rxsse.deriving.recording import Reads, recording, track
 from rxsse.deriving.replica import KEPT, MISSING, Row
-from rxsse.deriving.shapes import Shape, shape_of
+from rxsse.deriving.shapes import Shape, settled, shape_of
 from rxsse.exceptions import DeclarationError
 from rxsse.rows import key_of, keys_of, pks_of
 from rxsse.tree import Edge, EdgeKind, Leaf, Node, Tree, labels_of
@@ -101,9 +101,7 @@ class Loader:
         model: type[Model] = queryset.model
         if not self.shape.simple:
             self.tables.update(labels_of(model))
-        if self.tree.many and not queryset.ordered and not queryset.query.is_sliced and not queryset.query.combinator:
-            queryset = queryset.order_by("pk")
-        return queryset
+        return settled(queryset) if self.tree.many else queryset
 
     # --- rows ----------------------------------------------------------------------------
 
@@ -255,9 +253,7 @@ class Loader:
     def child_keys(self, edge: Edge, instance: Model) -> list[str]:
         """The keys of one parent's related rows in the serializer's order, whoever may see them."""
         assert edge.link is not None
-        queryset = getattr(instance, edge.accessor).using(self.alias).all()
-        if not queryset.ordered:
-            queryset = queryset.order_by("pk")
+        queryset = settled(getattr(instance, edge.accessor).using(self.alias).all())
         return [key_of(edge.link.model, pk) for pk in queryset.values_list("pk", flat=True)]
 
     def base(self, edge: Edge) -> tuple[QuerySet[Any], Shape]:
@@ -265,10 +261,7 @@ class Loader:
         if edge not in self._bases:
             assert edge.link is not None
             queryset = edge.link.model._default_manager.using(self.alias).all()
-            shape = shape_of(queryset)
-            if not queryset.ordered:
-                queryset = queryset.order_by("pk")
-            self._bases[edge] = queryset, shape
+            self._bases[edge] = settled(queryset), shape_of(queryset)
         return self._bases[edge]
 
     def _depend(self, reads: Reads, expected: Iterable[str] = ()) -> None:
@@ -301,10 +294,12 @@ def _attribute(field: Field[Any, Any, Any, Any], instance: Model) -> Any:
 
 def _in_key_order(value: Any) -> Any:
     """Where a query leaves the order open, primary keys decide (docs/adr/0006)."""
-    if not isinstance(value, QuerySet) or value.ordered or value.query.is_sliced or value.query.combinator:
+    if not isinstance(value, QuerySet):
         return value
     if value._result_cache is None:
-        return value.order_by("pk")
+        return settled(value)
+    if value.ordered or value.query.is_sliced or value.query.combinator:
+        return value
     return sorted(value, key=lambda instance: instance.pk)
 
 

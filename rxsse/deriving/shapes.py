@@ -108,6 +108,28 @@ def _terms(query: Any) -> Sequence[Any]:
     return terms
 
 
+def settled(queryset: QuerySet[Any]) -> QuerySet[Any]:
+    """The same rows, with whatever is left open of their order closed by the primary key (docs/adr/0006)."""
+    query: Any = queryset.query
+    if query.combinator or query.extra_order_by:
+        return queryset
+    terms = _terms(query)
+    if any(_is_unique(_ordered_by(term, queryset.model), queryset.model) for term in terms):
+        return queryset
+    closed: QuerySet[Any] = queryset._chain()  # type: ignore[attr-defined]
+    # Not by order_by(): a slice may have been taken, and the order still comes before it.
+    closed.query.clear_ordering(force=True)
+    closed.query.add_ordering(*terms, "pk")
+    return closed
+
+
+def _is_unique(attname: str | None, model: type[Model]) -> bool:
+    if attname is None or attname == "pk":
+        return attname == "pk"
+    column: Any = model._meta.get_field(attname)
+    return column.primary_key or (column.unique and not column.null)
+
+
 def _ordered_by(term: Any, model: type[Model]) -> str | None:
     if isinstance(term, OrderBy):
         term = term.expression

@@ -196,7 +196,7 @@ def test_conditions_on_other_tables_however_they_are_put(tasks: list[Task], quer
         lambda: Task.objects.order_by(Lower("title").desc()),
         lambda: Task.objects.order_by("title").reverse(),
         lambda: Task.objects.order_by(RawSQL("domain_task.position", ()).desc()),
-        lambda: Task.objects.order_by(Subquery(Task.objects.filter(pk=OuterRef("parent")).values("title"))),
+        lambda: Task.objects.order_by(Subquery(Task.objects.filter(pk=OuterRef("parent")).values("title")), "pk"),
         lambda: Task.objects.filter(title__length__gt=1).order_by("position"),
         lambda: Task.objects.filter(position=F("assignee_id")).order_by("position"),
         lambda: Task.objects.filter(position__in=[1, 2, 3]).only("position"),
