@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from asgiref.sync import async_to_sync, iscoroutinefunction
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import router
@@ -20,10 +21,10 @@ from django.utils.module_loading import import_string
 from rest_framework.serializers import BaseSerializer
 
 from rxsse.audience import NoKwargs, NoUser, StateRequest
-from rxsse.exceptions import DeclarationError, Gone
+from rxsse.exceptions import AudienceError, DeclarationError, Gone
 from rxsse.messages import Topic
-from rxsse.rows import key_of, keys_of, pk_of
-from rxsse.tree import Tree, build
+from rxsse.rows import key_of, keys_of, label_of, pk_of
+from rxsse.tree import Tree, build, outline, shape_of
 
 ANONYMOUS = "anonymous"
 
@@ -105,15 +106,28 @@ class StateChannel:
 
     @classmethod
     def is_list(cls) -> bool:
-        return cls.tree().many
+        return cls._shape()[0]
 
     @classmethod
     def model(cls) -> type[Model]:
-        return cls.tree().node.model
+        """The model of the anchor's rows."""
+        return cls._shape()[1]
+
+    @classmethod
+    def _shape(cls) -> tuple[bool, type[Model]]:
+        """Whether the anchor is a list, and of which model; found without looking at its fields."""
+        cached: tuple[bool, type[Model]] | None = cls.__dict__.get("_shape_of_anchor")
+        if cached is None:
+            cached = shape_of(cls.anchor())
+            cls._shape_of_anchor = cached  # type: ignore[attr-defined]
+        return cached
 
     @classmethod
     def tree(cls) -> Tree:
-        """The anchor's tree, with no request in its context; raises `DeclarationError`."""
+        """The anchor's tree as nobody in particular sees it.
+
+        Raises `DeclarationError`, and `AudienceError` where the fields themselves depend on the reader.
+        """
         cached: Tree | None = cls.__dict__.get("_tree")
         if cached is None:
             cached = build(_bind(cls.anchor(), {"request": StateRequest(cls.label, NoUser(cls.label)), "view": None}))
@@ -126,13 +140,13 @@ class StateChannel:
         audience = cls.option("audience")
         if audience not in (None, "shared", "user"):
             raise DeclarationError(f"{cls.label}.Meta.audience is {audience!r}; give 'shared' or 'user'")
-        if cls.tree().per_user:
-            if audience == "shared":
-                raise DeclarationError(
-                    f"{cls.label} is shared but has rows that belong to one user (Meta.user_key); remove one of the two"
-                )
+        if audience == "user" or (audience is None and cls.is_list()):
             return True
-        return audience == "user" or (audience is None and cls.is_list())
+        if cls.tree().per_user and audience == "shared":
+            raise DeclarationError(
+                f"{cls.label} is shared but has rows that belong to one user (Meta.user_key); remove one of the two"
+            )
+        return cls.tree().per_user
 
     # --- reading -------------------------------------------------------------------------
 
@@ -168,31 +182,49 @@ class StateChannel:
 
 
 class Reading:
-    """One topic's declaration, ready to be derived: tree, queryset, database, and what it depends on."""
+    """One topic's declaration, ready to be derived: tree, queryset, database, and what it depends on.
+
+    ``tree`` is None until `rebuild` where the fields depend on the reader.
+    """
 
     def __init__(self, topic: Topic) -> None:
         channel = registry.get(topic.channel)
         if channel is None:
             raise DeclarationError(f"no channel {topic.channel!r} is declared in this process; import its module")
         self.topic = topic
-        self._class = channel
+        self.tree: Tree | None = None
+        self.user: Any = NoUser(channel.label)
         self._per_user = channel.is_per_user()
-        user: Any = NoUser(channel.label)
         kwargs: Mapping[str, Any] = topic.kwargs if channel.is_list() else NoKwargs(channel.label)
-        self.channel = channel(user, kwargs)
-        self._request = StateRequest(channel.label, user)
-        self.tree = build(_bind(channel.anchor(), {"request": self._request, "view": self.channel, "format": None}))
+        self.channel = channel(self.user, kwargs)
+        self._request = StateRequest(channel.label, self.user)
+        self.model = channel.model()
         # The primary, never a replica that may lag behind the announcement.
-        self.alias = router.db_for_write(self.tree.node.model)
-        self.depends_on = frozenset(label.lower() for label in channel.option("depends_on", ()))
+        self.alias = router.db_for_write(self.model)
+        self.depends_on = frozenset(label_of(apps.get_model(label)) for label in channel.option("depends_on", ()))
+        self.by_reader = False
+        """Whether the fields themselves depend on the reader."""
+        try:
+            self.rebuild()
+        except AudienceError:
+            if not self._per_user:
+                raise
+            self.by_reader = True
 
-    def prepare(self) -> frozenset[tuple[str, str]]:
+    def rebuild(self) -> Tree:
+        """Build the tree; one that is as it was stays, so that the rows that hang on it do."""
+        context = {"request": self._request, "view": self.channel, "format": None}
+        tree = build(_bind(self.channel.anchor(), context))
+        if self.tree is None or outline(tree.node) != outline(self.tree.node):
+            self.tree = tree
+        return self.tree
+
+    def load_user(self) -> frozenset[tuple[str, str]]:
         """Load the audience's user anew; returns the rows of it that the state depends on. Raises `Gone`."""
         if not self._per_user:
             return frozenset()
-        user = _load_user(self.topic.audience)
-        self.channel.user = self._request.user = user
-        return frozenset(keys_of(user)) if isinstance(user, Model) else frozenset()
+        self.user = self.channel.user = self._request.user = _load_user(self.topic.audience)
+        return frozenset(keys_of(self.user)) if isinstance(self.user, Model) else frozenset()
 
     @property
     def user_key(self) -> str | None:
@@ -202,7 +234,7 @@ class Reading:
     def queryset(self) -> QuerySet[Any]:
         """The anchor's rows: the list, or the one row of this topic."""
         queryset = self.channel.get_queryset()
-        return queryset if self.tree.many else queryset.filter(pk=pk_of(self.tree.node.model, self.topic.anchor))
+        return queryset if self.channel.is_list() else queryset.filter(pk=pk_of(self.model, self.topic.anchor))
 
 
 def _bind(anchor: BaseSerializer[Any], context: dict[str, Any]) -> BaseSerializer[Any]:

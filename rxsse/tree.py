@@ -181,20 +181,38 @@ def key_labels(model: type[Model]) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def build(anchor: BaseSerializer[Any]) -> Tree:
-    """Build the tree of a bound anchor; raises `DeclarationError` where it is not made of model rows."""
+def shape_of(anchor: BaseSerializer[Any]) -> tuple[bool, type[Model]]:
+    """Whether an anchor is a list, and of which model; raises `DeclarationError` where it says none."""
     many = isinstance(anchor, ListSerializer)
     serializer = anchor.child if isinstance(anchor, ListSerializer) else anchor
     if not isinstance(serializer, ModelSerializer):
         raise DeclarationError(
             f"{type(serializer).__name__} is not a ModelSerializer; an anchor must say which model's rows it shows"
         )
+    return many, serializer.Meta.model
+
+
+def build(anchor: BaseSerializer[Any]) -> Tree:
+    """Build the tree of a bound anchor; raises `DeclarationError` where it is not made of model rows."""
+    many, _ = shape_of(anchor)
+    serializer: Any = anchor.child if isinstance(anchor, ListSerializer) else anchor
     if isinstance(anchor, ListSerializer) and not _is_stock_list(anchor):
         raise DeclarationError(
             f"{type(anchor).__name__} has a to_representation of its own; "
             "an anchor that is a list is shown in get_queryset()'s order: put the rule there"
         )
     return Tree(_node(serializer), many)
+
+
+def outline(node: Node) -> tuple[Any, ...]:
+    """Equal for two trees that show the same: made of each member's name, kind and arguments."""
+    if node.whole:
+        return type(node.serializer), tuple((name, repr(field)) for name, field in node.serializer.fields.items())
+    members = tuple(
+        (member.name, outline(member.child) if isinstance(member, Edge) else repr(member.field))
+        for member in node.members
+    )
+    return type(node.serializer), members
 
 
 def _node(serializer: Serializer[Any]) -> Node:

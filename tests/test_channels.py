@@ -190,12 +190,13 @@ def test_a_topic_of_a_channel_that_this_process_does_not_have() -> None:
 @pytest.mark.django_db
 def test_reading_one_row_of_a_shared_channel() -> None:
     one, _ = (Board.objects.create(slug=slug, code=slug) for slug in "ab")
-    made = declared(depends_on=("Auth.User",))
+    made = declared(depends_on=("auth.User",))
     reading = Reading(made.topic(None, {"pk": one.pk}))
-    assert reading.prepare() == frozenset()
+    assert reading.load_user() == frozenset()
     assert reading.user_key is None
     assert reading.depends_on == {"auth.user"}
     assert list(reading.queryset()) == [one]
+    assert reading.tree is not None
     assert reading.tree.node is not made.tree().node  # what a serializer remembers stays with its topic
     with pytest.raises(AudienceError, match="looked at the user"):
         _ = reading.channel.user.pk
@@ -211,20 +212,20 @@ def test_reading_a_list_for_a_user() -> None:
     Task.objects.create(board=board)
     topic = channels.MyTasksChannel.topic(ann, {})
     reading = Reading(topic)
-    assert reading.prepare() == {("auth.user", str(ann.pk))}
+    assert reading.load_user() == {("auth.user", str(ann.pk))}
     assert reading.user_key == str(ann.pk)
     assert list(reading.queryset()) == [task]
-    assert reading.tree.node.serializer.context["request"].user == ann
+    assert reading.rebuild().node.serializer.context["request"].user == ann
     ann.delete()
     with pytest.raises(Gone, match=r"user \d+ does not exist any more"):
-        Reading(topic).prepare()
+        Reading(topic).load_user()
 
 
 @pytest.mark.django_db
 def test_reading_for_somebody_anonymous() -> None:
     made = declared(anchor=SecretSerializer(many=True))
     reading = Reading(made.topic(AnonymousUser(), {}))
-    assert reading.prepare() == frozenset()
+    assert reading.load_user() == frozenset()
     assert isinstance(reading.channel.user, AnonymousUser)
     assert reading.user_key == ANONYMOUS
 
@@ -236,6 +237,6 @@ def test_an_anchors_own_context_is_kept() -> None:
             fields = ("key",)
 
     made = declared(anchor=Coloured(context={"colour": "red"}))
-    context = Reading(Topic(made.label, "x")).tree.node.serializer.context
+    context = Reading(Topic(made.label, "x")).rebuild().node.serializer.context
     assert context["colour"] == "red"
     assert set(context) == {"colour", "request", "view", "format"}

@@ -18,7 +18,7 @@ from rest_framework.settings import api_settings
 from rxsse.auth import authentication_classes
 from rxsse.channels import StateChannel, registry
 from rxsse.checks.words import TAG, Messages, error, split, valid_settings, warning
-from rxsse.exceptions import DeclarationError
+from rxsse.exceptions import AudienceError, DeclarationError
 from rxsse.tree import Edge, EdgeKind, Leaf, Node
 
 
@@ -32,7 +32,8 @@ def check_channels(**_: Any) -> Messages:
         try:
             channel.tree()
         except DeclarationError as raised:
-            messages.append(error("E006", *split(raised), channel))
+            if not (isinstance(raised, AudienceError) and _asks_reader(channel)):
+                messages.append(error("E006", *split(raised), channel))
             continue
         except DatabaseError:
             continue  # an anchor that reads rows when it is made: checks also run before the first migration
@@ -122,6 +123,11 @@ def looks_up(channel: type[StateChannel]) -> bool:
         return not channel.is_list() and channel.get_object is StateChannel.get_object
     except Exception:
         return False
+
+
+def _asks_reader(channel: type[StateChannel]) -> bool:
+    """Whether the fields may depend on the reader: then there is nothing to look into before there is one."""
+    return bool(channel.option("audience", "user" if channel.is_list() else "shared") == "user")
 
 
 def _check_order(channels: Iterable[type[StateChannel]]) -> Iterator[checks.CheckMessage]:

@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.db.models import Model
 
 from rxsse.channels import Reading
 from rxsse.deriving.loading import Loader, ReadWhole
 from rxsse.deriving.reading import snapshot_of
-from rxsse.deriving.recording import listening
+from rxsse.deriving.recording import listening, recording, track
 from rxsse.deriving.replica import Replica, RowKey
 from rxsse.deriving.splicing import Splice
 from rxsse.deriving.touching import touch
 from rxsse.exceptions import DeriveError, Gone, Unavailable
 from rxsse.messages import Change, Topic
+from rxsse.tree import Tree, labels_of
 
 logger = logging.getLogger("rxsse.deriving")
 
@@ -42,7 +44,8 @@ class Derivation:
     def __init__(self, topic: Topic) -> None:
         """Raises `DeriveError` where the channel's declaration doesn't hold."""
         try:
-            self._reading = Reading(topic)
+            with listening(), recording() as self._built:
+                self._reading = Reading(topic)
         except Exception as error:
             raise DeriveError(f"{topic.name} is declared wrongly: {error}") from error
         self.topic = topic
@@ -59,8 +62,10 @@ class Derivation:
     @property
     def labels(self) -> frozenset[str]:
         """Every model whose changes can matter, as far as the last refresh showed."""
-        read = (label for label, _ in (*self._rows, *self._replica.readers))
-        return frozenset({*self._reading.tree.labels, *self._tables, *self._replica.table_readers, *read})
+        tree = self._reading.tree
+        shown = labels_of(self._reading.model) if tree is None else tree.labels
+        read = (label for label, _ in self._rows)
+        return frozenset({*shown, *self._tables, *self._replica.table_readers, *self._replica.reader_labels, *read})
 
     def encode(self) -> bytes:
         """The state after the last refresh as JSON text; the same object while nothing changes."""
@@ -68,7 +73,8 @@ class Derivation:
 
     def concerns(self, change: Change) -> bool:
         """Whether ``change`` can matter; not to be asked during a refresh."""
-        return self._spoils(change) or bool(touch(self._replica, self._reading.tree, change))
+        tree = self._reading.tree
+        return tree is None or self._spoils(change) or bool(touch(self._replica, tree, change))
 
     @property
     def operations(self) -> list[bytes]:
@@ -111,11 +117,13 @@ class Derivation:
             self._refresh(collect())
 
     def _refresh(self, dirt: Dirt) -> None:
-        rows = self._reading.prepare()
-        loader = Loader(self._reading.tree, self._reading.queryset, self._reading.alias, self._reading.user_key)
-        loader.tables.update(self._reading.depends_on)
-        loader.rows.update(rows)
-        if self._filled and not dirt.whole and not any(map(self._spoils, dirt.changes)):
+        rows = self._reading.load_user()
+        whole = not self._filled or dirt.whole or any(map(self._spoils, dirt.changes))
+        tree = self._tree(whole)
+        loader = Loader(tree, self._reading.queryset, self._reading.alias, self._reading.user_key)
+        loader.tables |= self._reading.depends_on | self._built.tables
+        loader.rows |= rows | self._built.rows
+        if not whole:
             try:
                 Splice(self._replica, loader).apply(dirt.changes)
                 self._tables |= loader.tables
@@ -124,6 +132,16 @@ class Derivation:
             except ReadWhole as reason:
                 logger.debug("reading %s whole: %s", self.topic.name, reason)
         self._read_whole(loader)
+
+    def _tree(self, whole: bool) -> Tree:
+        """The tree; built anew for a whole read where its fields depend on the reader or on the database."""
+        tree = self._reading.tree
+        if tree is None or (whole and (self._reading.by_reader or self._built.tables)):
+            if isinstance(self._reading.user, Model):
+                track(self._reading.user)
+            with recording() as self._built:
+                tree = self._reading.rebuild()
+        return tree
 
     def _spoils(self, change: Change) -> bool:
         """Whether everything must be read again: the change is to something that isn't followed row by row."""
@@ -135,9 +153,10 @@ class Derivation:
 
     def _read_whole(self, loader: Loader) -> None:
         found = loader.read()
-        if not self._reading.tree.many and not found:
+        many = loader.tree.many
+        if not many and not found:
             raise Gone(f"the anchor of {self.topic.name} does not exist")
-        value = found if self._reading.tree.many else found[0]
+        value = found if many else found[0]
         self._tables, self._rows = loader.tables, loader.rows
         if self._filled:
             self._replica.set_value(self._replica.top, 0, value)

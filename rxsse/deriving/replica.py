@@ -7,6 +7,7 @@ that moment, so the operations applied in order lead from the old state to the n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -111,6 +112,7 @@ class Replica:
         self.operations: list[bytes] = []
         self.places: dict[RowKey, set[Row]] = {}
         self.readers: dict[RowKey, set[Row]] = {}
+        self.reader_labels: Counter[str] = Counter()
         self.table_readers: dict[str, set[Row]] = {}
         self.by_node: dict[Node, set[Row]] = {}
 
@@ -191,11 +193,11 @@ class Replica:
         current: list[Row] = row.values[slot]
         waiting: dict[Any, list[Row]] = {}
         for child in reversed(current):
-            waiting.setdefault(child.keys, []).append(child)
+            waiting.setdefault((child.node, child.keys), []).append(child)
         target: list[Row] = []
         pairs: list[tuple[Row, Row]] = []
         for child in new:
-            known = waiting.get(child.keys)
+            known = waiting.get((child.node, child.keys))
             kept = known.pop() if known else child
             target.append(kept)
             if kept is not child:
@@ -274,6 +276,8 @@ class Replica:
 
     def _index_reads(self, row: Row) -> None:
         for key in row.rows:
+            if key not in self.readers:
+                self.reader_labels[key[0]] += 1
             self.readers.setdefault(key, set()).add(row)
         for table in row.tables:
             self.table_readers.setdefault(table, set()).add(row)
@@ -281,6 +285,9 @@ class Replica:
     def _unindex_reads(self, row: Row) -> None:
         for key in row.rows:
             _discard(self.readers, key, row)
+            if key not in self.readers:
+                self.reader_labels[key[0]] -= 1
+                self.reader_labels += Counter()  # forget labels that nobody reads
         for table in row.tables:
             _discard(self.table_readers, table, row)
 

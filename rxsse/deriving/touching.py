@@ -68,7 +68,7 @@ def _touch_membership(touched: Touch, replica: Replica, node: Node, edge: Edge, 
 
 def _touch_unknown(touched: Touch, replica: Replica, tree: Tree, change: Change) -> None:
     """Rows that nobody named were updated or deleted: all that stand in lists tied to the named parents."""
-    if any(label == change.model for label, _ in replica.readers) or change.model in labels_of(tree.node.model):
+    if change.model in replica.reader_labels or change.model in labels_of(tree.node.model):
         touched.whole = True
         return
     for node, edge in tree.edges:
