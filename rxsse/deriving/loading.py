@@ -119,11 +119,14 @@ class Loader:
         """
         if not instances:
             return []
-        if node.hops:
-            prefetch_related_objects(list(instances), *node.hops)
         if node.tracked:
+            prefetch_related_objects(list(instances), *node.hops)
             for instance in instances:
                 track(instance)
+        else:
+            # Only edges are read by way of these, and one that leads where it did is not read.
+            moved = _moved(node, instances, olds)
+            prefetch_related_objects(list(instances), *(hop for hop in node.hops if hop in moved))
         rows = [self._row(node, instance) for instance in instances]
         for slot, member in enumerate(node.members):
             if isinstance(member, Edge):
@@ -182,6 +185,9 @@ class Loader:
             targets: list[Any] = list(instances)
         elif edge.kind is EdgeKind.OPEN:
             targets = [row.values[slot] for row in rows]
+        elif olds is not None and edge.kind is EdgeKind.FORWARD:
+            pairs = zip(olds, instances, strict=True)
+            targets = [KEPT if _unmoved(edge, slot, old, now) else _attribute(edge.field, now) for old, now in pairs]
         else:
             targets = [_attribute(edge.field, instance) for instance in instances]
         if edge.kind is EdgeKind.FORWARD:
@@ -189,9 +195,6 @@ class Loader:
         if edge.many:
             self._fill_lists(edge, slot, rows, targets)
         else:
-            if olds is not None and edge.kind is EdgeKind.FORWARD:
-                pairs = zip(olds, instances, targets, strict=True)
-                targets = [KEPT if _unmoved(edge, slot, old, now) else target for old, now, target in pairs]
             self._fill_singles(edge, slot, rows, targets)
 
     def _await(self, edge: Edge, rows: list[Row], instances: Sequence[Model], targets: Sequence[Any]) -> None:
@@ -310,6 +313,20 @@ def _unmoved(edge: Edge, slot: int, old: Row, instance: Model) -> bool:
     if type(child) is not Row or target is None or not edge.by_key:
         return False
     return child.key == key_of(edge.child.model, target)
+
+
+def _moved(node: Node, instances: Sequence[Model], olds: Sequence[Row] | None) -> set[str]:
+    """The accessors whose rows have to be read: those of edges that lead elsewhere than in ``olds``."""
+    return {
+        edge.accessor
+        for slot, edge in enumerate(node.members)
+        if isinstance(edge, Edge)
+        and (
+            olds is None
+            or edge.kind is not EdgeKind.FORWARD
+            or not all(_unmoved(edge, slot, old, now) for old, now in zip(olds, instances, strict=True))
+        )
+    }
 
 
 def _ordered(row: Row, instance: Model, order: tuple[str, ...] | None) -> Row:
