@@ -456,6 +456,14 @@ def change_comments(rng: Random) -> None:
                 Comment.everything.filter(pk=comment.pk).update(task=task)
 
 
+@write()
+def restore_a_comment(rng: Random) -> None:
+    """A row comes back into sight, and nothing but the column that hid it was written."""
+    comment = pick(rng, Comment.everything.filter(removed=True)) or pick(rng, Comment.everything)
+    if comment is not None:
+        Comment.everything.filter(pk=comment.pk).update(removed=not comment.removed)
+
+
 @write(2)
 def change_steps(rng: Random) -> None:
     task, step = pick(rng, Task.objects), pick(rng, Step.objects)

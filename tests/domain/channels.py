@@ -128,11 +128,11 @@ class PeopleChannel(SignedIn, StateChannel):
     """Every row, in no order that anybody asked for."""
 
     class Meta:
-        anchor = serializers.UserSerializer(many=True)
+        anchor = serializers.NeighbourSerializer(many=True)
         audience = "shared"
 
     def get_queryset(self) -> QuerySet[User]:
-        return User.objects.all()
+        return User.objects.select_related("profile")
 
 
 class WideBoardChannel(SignedIn, StateChannel):

@@ -66,6 +66,16 @@ class PersonSerializer(serializers.ModelSerializer[User]):
         fields = ("id", "username", "profile", "bio", "team", "home")
 
 
+class NeighbourSerializer(serializers.ModelSerializer[User]):
+    """A one-to-one from its other end, shown by a leaf alone."""
+
+    bio = serializers.CharField(source="profile.bio", read_only=True)
+
+    class Meta:
+        model = User
+        fields = ("id", "username", "bio")
+
+
 class LabelSerializer(serializers.ModelSerializer[Label]):
     class Meta:
         model = Label
