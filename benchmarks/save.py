@@ -2,7 +2,8 @@
 
 The same writes bare (capture not installed), unwatched (installed, nobody watches the model), and
 watched, in one process and interleaved, on each database; watched through the feed of one process
-and through Redis, where RXSSE_TEST_REDIS_URL names one. Times are per write.
+and through Redis, where RXSSE_TEST_REDIS_URL names one. Times are per write: the median, and
+"quiet" the 10 % quantile, which other work on the machine disturbs least.
 
 ``postgresql`` is a server of the benchmark's own that waits for the disk at every commit, as in
 production: the bar holds there. ``careless`` is the tests' server, which never does (`fsync=off`):
@@ -22,11 +23,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from benchmarks.board.processes import populate, site
-from benchmarks.side_by_side import interleave, machine, ratio
+from benchmarks.side_by_side import interleave, machine, quantile, ratio
 from tests.services import postgresql_server
 
 DATABASES = ("sqlite", "postgresql", "careless")
 BATCH = 5  # writes per sample: enough to outweigh the clock, too few to be interrupted by other processes
+PAUSE = 0.002  # seconds before each, as between requests: what readers do with the one before is not the writer's cost
+QUIET = 0.1  # the quantile of the samples that hardly anything else on the machine has disturbed
 
 Switch = Callable[[], None]
 
@@ -143,10 +146,13 @@ def sample(switch: Switch, write: Callable[[], object]) -> Callable[[], float]:
     def run() -> float:
         switch()
         write()  # finds the caches of what was replaced empty, and what the case before left to be done under way
-        begin = time.perf_counter()
+        seconds = 0.0
         for _ in range(BATCH):
+            time.sleep(PAUSE)
+            begin = time.perf_counter()
             write()
-        return (time.perf_counter() - begin) / BATCH
+            seconds += time.perf_counter() - begin
+        return seconds / BATCH
 
     return run
 
@@ -166,16 +172,21 @@ def measure(database: str, rounds: int) -> None:
     """Measure on one database, in this process."""
     with server(database) as vendor, site(vendor, "embedded"), switches() as cases:
         print(f"{database}: {machine()}")
-        print(f"{'write':20} {'case':18} {'median µs':>9} {'x of bare':>9} {'queries':>8}")
+        heads = [f"{head:>9}" for head in ("median µs", "x of bare", "quiet µs", "x of bare", "queries")]
+        print(f"{'write':20} {'case':18}", *heads)
         for kind, write in writes().items():
             samples = {name: sample(switch, write) for name, switch in cases.items()}
             interleave(samples, 3)  # what is loaded and cached once
             results = interleave(samples, rounds)
             for name, switch in cases.items():
                 switch()
-                median = statistics.median(results[name]) * 1e6
-                share = ratio(results[name], results["bare"])
-                print(f"{kind:20} {name:18} {median:9.1f} {share:9.2f} {queries(write):8}")
+                columns = [statistics.median(results[name]) * 1e6, ratio(results[name], results["bare"])]
+                quiet, bare = quantile(results[name], QUIET), quantile(results["bare"], QUIET)
+                columns += [quiet * 1e6, quiet / bare]
+                numbers = " ".join(
+                    f"{number:9.{digits}f}" for number, digits in zip(columns, (0, 2, 0, 2), strict=True)
+                )
+                print(f"{kind:20} {name:18} {numbers} {queries(write):9}", flush=True)
 
 
 def main() -> None:
