@@ -33,7 +33,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 def open_broker(backend: str, request: pytest.FixtureRequest, prefix: str) -> Iterator[Open]:
     """Opens one more end of the same broker; in memory there is one end only."""
     url = request.getfixturevalue("redis_url") if backend == "redis" else None
-    settings = Settings(REDIS_URL=url, PREFIX=prefix)
+    settings = Settings(REDIS_URL=url, MONGO_URL=url and "mongodb://127.0.0.1/unused", PREFIX=prefix)
     opened: list[BaseBroker] = []
 
     def open_() -> BaseBroker:
@@ -168,3 +168,9 @@ def test_nothing_is_delivered_after_close(broker: BaseBroker, recorder: Recorder
 
 def test_ping(broker: BaseBroker) -> None:
     broker.ping()
+
+
+def test_processes_without_a_common_log_are_kept_apart() -> None:
+    """Each has epochs of its own: what another one fans out would look like a history that broke."""
+    broker = brokers.create(Settings(REDIS_URL="redis://127.0.0.1:1/0"))
+    assert type(broker).__name__ == "MemoryBroker"
