@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -162,6 +163,20 @@ def test_after_the_window_only_what_was_announced_is_read() -> None:
         inbox.announced(move(1, accounts[1], accounts[2]))
         owned.refresh()
         assert amounts(owned) == [100, 98, 102, 100]
+
+
+@pytest.mark.django_db
+def test_a_transaction_that_has_not_yet_said_committed_is_not_split() -> None:
+    """It is in the database, and a later one of the same rows is announced first (I3)."""
+    with ledger_owned(delay=0) as (owned, inbox, accounts):
+        late = move(30, accounts[0], accounts[1])
+        inbox.announced(replace(late, phase=Phase.PREPARED))
+        inbox.announced(move(1, accounts[1], accounts[2]))
+        owned.refresh()
+        assert amounts(owned) == [70, 129, 101, 100]
+        inbox.announced(replace(late, changes=()))
+        owned.refresh()
+        assert amounts(owned) == [70, 129, 101, 100]
 
 
 @pytest.mark.django_db
