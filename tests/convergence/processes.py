@@ -15,7 +15,7 @@ from tests.convergence.fleet import Fleet, own_database
 
 SERVERS = {"processes": 3, "embedded": 1}
 WRITERS = 3
-BATCH = 12  # transactions of each writer between two quiet points
+BATCH = 8  # transactions of each writer between two quiet points
 PROGRESS = 500  # transactions after which a long run says how far it is
 QUIET_SECONDS = 30.0  # until a client that lags behind has failed
 
@@ -40,7 +40,7 @@ class Report:
         )
 
 
-def run(steps: int, seed: int, *, flavour: str, vendor: str, readers: int = 12, money: bool = False) -> Report:
+def run(steps: int, seed: int, *, flavour: str, vendor: str, readers: int = 16, money: bool = False) -> Report:
     """Run until ``steps`` transactions were written; raises AssertionError at the first broken promise.
 
     ``flavour``: "processes" (over Redis and MongoDB) or "embedded" (one server with nothing beside it, in which
