@@ -50,6 +50,8 @@ class Reader(Thread):
 
     def run(self) -> None:
         while not self._stopping.is_set() and not self.gone:
+            if self._disturbed.is_set():  # at times for so long that it falls out of the ring
+                self._stopping.wait(self._rng.choice((0.0, 0.2, 0.5)))
             try:
                 self._connect()
             except (OSError, http.client.HTTPException) as error:

@@ -22,7 +22,7 @@ RXSSE = {
     "MARK_SECONDS": 1.0,
     "RETRY_MILLISECONDS": 100,
     "LOG_LENGTH": 50,
-    "RING_LENGTH": 20,
+    "RING_LENGTH": 3,
     # Off, because an audit would repair what this suite is there to find.
     "AUDIT_SECONDS": 0.0,
 }
