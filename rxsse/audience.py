@@ -6,6 +6,7 @@ must fail loudly rather than serve one reader's view to the others.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 from urllib.parse import urljoin
@@ -75,8 +76,9 @@ class _Refusing(Mapping[str, Any]):
     def __init__(self, channel: str) -> None:
         self._channel = channel
 
+    @abstractmethod
     def _refuse(self) -> NoReturn:
-        raise NotImplementedError
+        """Raise `AudienceError`."""
 
     def __getitem__(self, name: str) -> Any:
         self._refuse()

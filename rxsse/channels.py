@@ -207,8 +207,7 @@ class Reading:
         try:
             self.rebuild()
         except AudienceError:
-            if not self._per_user:
-                raise
+            # A shared channel never gets here: `is_per_user` has built its tree.
             self.by_reader = True
 
     def rebuild(self) -> Tree:

@@ -23,7 +23,7 @@ INSTALLED_APPS = [
     "tests.capture",
 ]
 # All tables at once, without migrations: PostgreSQL wants a table that is referred to before the one that does.
-MIGRATION_MODULES = {app: None for app in ("auth", "contenttypes", "sessions", "authtoken")}
+MIGRATION_MODULES = dict.fromkeys(("auth", "contenttypes", "sessions", "authtoken"))
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
