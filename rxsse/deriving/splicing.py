@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from django.apps import apps
 from django.db.models import Model
 
 from rxsse.deriving.loading import Loader, ReadWhole
@@ -136,7 +137,9 @@ class Splice:
         )
 
     def _splice_edge(self, edge: Edge, parents: list[Row]) -> None:
-        instances = self._instances([parent for parent in parents if parent.alive])
+        alive = [parent for parent in parents if parent.alive]
+        stubs = {parent: self._stub(parent) for parent in alive} if self._needs_keys_only(edge, alive) else None
+        instances = self._instances(alive) if stubs is None else stubs
         found = [parent for parent in parents if parent in instances]
         for parent in parents:
             if parent.alive and parent not in instances:
@@ -274,6 +277,24 @@ class Splice:
     def _gone(self, row: Row) -> None:
         """A row that was there is not found: only a whole read says what stands in its place."""
         raise ReadWhole(f"{row.keys[0]} is not there any more")
+
+    @staticmethod
+    def _needs_keys_only(edge: Edge, parents: list[Row]) -> bool:
+        """Whether the parents need not be loaded to be asked for their children.
+
+        What is recorded while it runs may look at its parent, and should find it as it is.
+        """
+        return (
+            edge.by_key
+            and not any(node.tracked for node in edge.child.walk())
+            and all(len(apps.get_model(parent.keys[0][0])._meta.pk_fields) == 1 for parent in parents)
+        )
+
+    def _stub(self, row: Row) -> Model:
+        """The row's instance with nothing but its key; any other column would be loaded when it is asked for."""
+        model: type[Model] = apps.get_model(row.keys[0][0])
+        column = model._meta.pk
+        return model.from_db(self.loader.alias, [column.attname], [column.to_python(row.key)])
 
     def _instances(self, rows: list[Row]) -> dict[Row, Model]:
         """Load each row's instance the way its place in the tree would."""
