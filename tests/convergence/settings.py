@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 
 from tests.settings import *  # noqa: F403
-from tests.settings import DATABASES
+from tests.settings import DATABASES, MIDDLEWARE
 
 ROOT_URLCONF = "tests.convergence.urls"
+MIDDLEWARE = [*MIDDLEWARE, "tests.convergence.urls.Refusals"]
 DATABASES["default"]["NAME"] = os.environ["RXSSE_CONVERGENCE_DATABASE"]
 DATABASES["default"]["ATOMIC_REQUESTS"] = True
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.urls import include, path
 
 from tests.convergence import transactions
@@ -20,16 +21,26 @@ def write(request: HttpRequest) -> HttpResponse:
 
 
 def write_in_request(request: HttpRequest) -> HttpResponse:
-    """One transaction, which is the request itself (ATOMIC_REQUESTS); 403 rolls it back."""
+    """One transaction, which is the request itself (ATOMIC_REQUESTS); an exception rolls it back."""
     rng = Random(int(request.GET["seed"]))
-    try:
-        for _ in range(rng.randint(1, 3)):
-            transactions.run(rng, transactions.writes_of(request.GET["kind"]))
-    except transactions.LOST as error:
-        raise PermissionDenied from error
+    for _ in range(rng.randint(1, 3)):
+        transactions.run(rng, transactions.writes_of(request.GET["kind"]))
     if rng.random() < 0.25:
         raise PermissionDenied
     return HttpResponse("0")
+
+
+class Refusals:
+    """Middleware that answers 403 where another writer was there first, even if only the commit finds it out."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        return HttpResponseForbidden() if isinstance(exception, transactions.LOST) else None
 
 
 urlpatterns = [
