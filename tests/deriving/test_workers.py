@@ -14,7 +14,7 @@ from tests.waiting import until
 
 def test_jobs_run_on_a_few_threads(caplog: pytest.LogCaptureFixture) -> None:
     workers = Workers(2)
-    names: set[str] = set()
+    threads: set[threading.Thread] = set()
     together = threading.Barrier(2)
 
     def fail() -> None:
@@ -22,15 +22,15 @@ def test_jobs_run_on_a_few_threads(caplog: pytest.LogCaptureFixture) -> None:
 
     def meet() -> None:
         together.wait(20)
-        names.add(threading.current_thread().name)
+        threads.add(threading.current_thread())
 
     workers.submit(fail)
     workers.submit(meet)
     workers.submit(meet)
-    until(lambda: len(names) == 2)
+    until(lambda: len(threads) == 2)
     workers.close(20)
     assert "a job failed" in caplog.text
-    assert not [thread for thread in threading.enumerate() if thread.name in names]
+    assert not any(thread.is_alive() for thread in threads)
 
 
 def test_what_was_submitted_is_finished_first() -> None:
