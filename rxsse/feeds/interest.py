@@ -21,6 +21,8 @@ HOLDS = 30.0
 """Seconds that a process's interest holds: long enough that a paused process (a deploy, a swap storm) keeps it."""
 RENEWED = 10.0
 """Seconds between renewals: two may fail."""
+DRIFT = 0.05
+"""Seconds by which a writer's clock may run ahead of the server's within one INTEREST_TTL, generously."""
 KEY_HOLDS = 86_400
 """Seconds after which the hash of an abandoned installation goes away."""
 
@@ -36,6 +38,7 @@ class Interest:
         self._owning = owning
         self._breaker = breaker
         self._key = key
+        self._asked = f"{key}:asked"
         self._ttl = ttl
         self._wait = wait
         self._name = secrets.token_hex(8)
@@ -60,7 +63,7 @@ class Interest:
             if asked >= self._known_until:
                 if not self._breaker.passes():
                     return True
-                now, fields = self._read(self._writing)
+                now, fields = self._read(self._writing, asking=True)
                 self._breaker.succeeded()
                 self._watched = frozenset(model for models in _alive(fields, now).values() for model in models)
                 self._known_until = asked + self._ttl
@@ -74,17 +77,22 @@ class Interest:
     # --- owner's side --------------------------------------------------------------------
 
     def watch(self, models: Iterable[str]) -> float:
-        """Seconds until every writer knows; raises `Unavailable`."""
+        """Seconds until every writer knows: none where no writer has asked so lately that it needn't ask again.
+
+        Raises `Unavailable`.
+        """
         wanted = frozenset(models)
         with self._saying:
             added = self._said is None or not wanted <= self._said
             try:
                 self._say(wanted)
+                # Said first, looked second: who asks from now on is told.
+                unaware = added and bool(wanted) and bool(self._owning.exists(self._asked))
             except (redis.RedisError, OSError) as error:
                 raise Unavailable(f"Redis can't be told which models are watched: {error}") from error
             self._said = wanted
         self._known_until = 0.0
-        return self._ttl if added and wanted else 0.0
+        return self._ttl if unaware else 0.0
 
     def renew(self) -> bool:
         """Say it again. True where it had been forgotten meanwhile: writers may have kept silent.
@@ -119,12 +127,14 @@ class Interest:
             pipeline.execute()
         return bool(models) and self._name.encode() not in alive
 
-    def _read(self, client: redis.Redis) -> tuple[float, Mapping[bytes, bytes]]:
-        """The server's time in seconds, and the hash as it is."""
+    def _read(self, client: redis.Redis, *, asking: bool = False) -> tuple[float, Mapping[bytes, bytes]]:
+        """The server's time in seconds, and the hash as it is; ``asking`` leaves word that a writer will rely on it."""
         with client.pipeline(transaction=False) as pipeline:
+            if asking:
+                pipeline.set(self._asked, 1, px=round((self._ttl + DRIFT) * 1000))
             pipeline.time()
             pipeline.hgetall(self._key)
-            (seconds, microseconds), fields = pipeline.execute()
+            (seconds, microseconds), fields = pipeline.execute()[-2:]
         return seconds + microseconds / 1e6, fields
 
 
