@@ -26,10 +26,21 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 MONGOD = Path(__file__).resolve().parent.parent / ".cache" / "mongod"
 START_SECONDS = 60.0  # a laptop that is busy compiling needs more than the usual second or two
 ON_CI = os.environ.get("CI") == "true"
+
+
+def do_without(variable: str) -> NoReturn:
+    """A server that is not there: a skip on somebody's laptop, a failure on CI."""
+    import pytest  # not needed to start servers
+
+    reason = f"{variable} is not set: run the tests as 'python -m tests.services python -m pytest'"
+    if ON_CI:
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 class Missing(RuntimeError):
