@@ -98,6 +98,9 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "static"
+# What `npm run build` in frontend/ has made; on a machine without Node there is none.
+FRONTEND = BASE_DIR / "frontend" / "dist"
+STATICFILES_DIRS = [FRONTEND] if FRONTEND.is_dir() else []
 
 # For a deployment behind a proxy that ends TLS:
 # SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

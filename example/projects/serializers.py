@@ -87,6 +87,24 @@ class TaskSerializer(serializers.ModelSerializer):
         return attrs
 
 
+class MoveSerializer(serializers.Serializer):
+    """Where the task (``instance``) goes: in front of another one of its project, or to the end."""
+
+    before = serializers.PrimaryKeyRelatedField(queryset=Task.objects.all(), allow_null=True)
+    done = serializers.BooleanField(required=False)
+
+    def validate_before(self, before):
+        if before and (before == self.instance or before.project_id != self.instance.project_id):
+            raise serializers.ValidationError(f"Task {before.pk} is not another task of the same project.")
+        return before
+
+
+class ProjectSummarySerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Project
+        fields = ["id", "name", "description"]
+
+
 class ProjectSerializer(serializers.ModelSerializer):
     participants = ParticipantSerializer(source="memberships", many=True, read_only=True)
     tasks = TaskSerializer(many=True, read_only=True)

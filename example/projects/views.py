@@ -4,17 +4,22 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from rest_framework import mixins, viewsets
 from rest_framework.authtoken.views import ObtainAuthToken
+from rest_framework.decorators import action
 from rest_framework.permissions import IsAuthenticated
+from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 from rest_framework.throttling import ScopedRateThrottle
 
 from projects.models import Comment, Membership, Project, Tag, Task
+from projects.ordering import end_of, place
 from projects.permissions import BoardPermission, require_role, visible
 from projects.serializers import (
     CommentSerializer,
     MembershipSerializer,
+    MoveSerializer,
     PersonSerializer,
     ProjectSerializer,
+    ProjectSummarySerializer,
     TagSerializer,
     TaskSerializer,
 )
@@ -25,6 +30,7 @@ WRITERS = (Membership.Role.OWNER, Membership.Role.MEMBER)
 class ObtainToken(ObtainAuthToken):
     """POST ``username`` and ``password``, get ``token``."""
 
+    authentication_classes = []  # who has a session, of the admin say, would need its CSRF token to log in here
     throttle_classes = [ScopedRateThrottle]
     throttle_scope = "token"
 
@@ -45,6 +51,14 @@ class ProjectViewSet(BoardViewSet):
     )
     serializer_class = ProjectSerializer
     project_path = "pk"
+
+    def get_queryset(self):
+        if self.action == "list":  # to choose from, so without what is in them
+            return visible(Project.objects.all(), self.project_path, self.request.user)
+        return super().get_queryset()
+
+    def get_serializer_class(self):
+        return ProjectSummarySerializer if self.action == "list" else super().get_serializer_class()
 
     @transaction.atomic
     def perform_create(self, serializer):
@@ -72,14 +86,27 @@ class TaskViewSet(BoardViewSet):
 
     @transaction.atomic
     def perform_create(self, serializer):
-        require_role(serializer.validated_data["project"], self.request.user, *WRITERS)
-        serializer.save()
+        project = serializer.validated_data["project"]
+        require_role(project, self.request.user, *WRITERS)
+        serializer.save(position=serializer.validated_data.get("position") or end_of(project))
 
     @transaction.atomic
     def perform_update(self, serializer):
         project = serializer.validated_data.get("project", serializer.instance.project)
         require_role(project, self.request.user, *WRITERS)
         serializer.save()
+
+    @action(detail=True, methods=["post"])
+    @transaction.atomic
+    def move(self, request, pk=None):
+        """POST ``before`` (a task of the same project, or null for the end) and, if it changes, ``done``."""
+        task = self.get_object()
+        serializer = MoveSerializer(task, data=request.data)
+        serializer.is_valid(raise_exception=True)
+        place(task, serializer.validated_data["before"])
+        task.done = serializer.validated_data.get("done", task.done)
+        task.save(update_fields=["position", "done"])
+        return Response({"id": task.pk, "position": task.position, "done": task.done})
 
 
 class CommentViewSet(BoardViewSet):
