@@ -26,32 +26,28 @@ export class PatchError extends Error {
 export function applyPatch<T>(document: T, operations: readonly Operation[]): T {
   if (!Array.isArray(operations)) throw new PatchError("A patch is an array of operations [rfc6902 §3].");
   const draft = new Draft(document);
-  operations.forEach((operation: Operation, index) => {
+  for (const [index, operation] of (operations as readonly (Operation | null)[]).entries()) {
     try {
       draft.run(operation);
-    } catch (error) {
-      if (!(error instanceof PatchError)) throw error;
-      throw new PatchError(`Operation ${index}, ${JSON.stringify(operation?.op)}: ${error.message}`);
+    } catch (cause) {
+      const place = `Operation ${index} (${quote(operation?.op)} ${quote(operation?.path)})`;
+      throw new PatchError(`${place}: ${(cause as Error).message}`, { cause });
     }
-  });
+  }
   return draft.top[""] as T;
 }
 
 type Members = Record<string, unknown>;
 type Container = Members | unknown[];
 
-/** Where an operation works: `container` is what all keys but the last lead to, as it was found. */
-interface Place {
-  readonly keys: readonly string[];
-  readonly container: Container;
-  readonly key: string;
-}
+/** What to do where a pointer leads: the container with the change made, itself where nothing changes. */
+type Edit = (container: Container, key: string) => Container;
 
 /** A document under change. */
 class Draft {
-  /** The document is the only member of a container of ours: so the root is a place like any other. */
+  /** The document is the one member of a container of ours, so the root is a place like any other. */
   readonly top: Members;
-  /** The copies that this patch has made, and may therefore write to. What leads to one of them is one of them. */
+  /** The copies that this patch has made, and may write to. What an owned container lies in is owned as well. */
   #owned: Set<unknown>;
 
   constructor(document: unknown) {
@@ -59,101 +55,167 @@ class Draft {
     this.#owned = new Set([this.top]);
   }
 
-  run(operation: Operation): void {
+  run(operation: Operation | null): void {
     switch (operation?.op) {
       case "add":
-        return this.#add(operation.path, given(operation.value));
+        this.#add(operation.path, given(operation.value));
+        break;
       case "remove":
-        return void this.#remove(operation.path);
+        this.#remove(operation.path);
+        break;
       case "replace":
-        return this.#replace(this.#find(operation.path), given(operation.value));
+        this.#replace(operation.path, given(operation.value));
+        break;
       case "move":
-        return this.#move(operation.from, operation.path);
+        this.#move(operation.from, operation.path);
+        break;
       case "copy":
-        return this.#copy(operation.from, operation.path);
+        this.#copy(operation.from, operation.path);
+        break;
       case "test":
-        if (equal(present(this.#find(operation.path)), given(operation.value), byValue)) return;
-        return refuse(`the value at ${JSON.stringify(operation.path)} is another one [rfc6902 §4.6].`);
+        if (!same(this.#get(operation.path), given(operation.value), byValue))
+          refuse("the value differs [rfc6902 §4.6].");
+        break;
       default:
-        return refuse("an operation has an op: add, remove, replace, move, copy or test [rfc6902 §4].");
+        refuse("an op is add, remove, replace, move, copy or test [rfc6902 §4].");
     }
   }
 
   #add(pointer: string, value: unknown): void {
-    const place = this.#find(pointer);
-    const { container, key } = place;
-    if (!Array.isArray(container)) {
-      if (Object.hasOwn(container, key)) this.#replace(place, value);
-      else this.#write(place, value);
-      return;
-    }
-    const position = key === "-" ? container.length : indexOf(key, container.length);
-    if (this.#owned.has(container)) {
-      container.splice(position, 0, value);
-    } else {
+    this.#at(pointer, (container, key) => {
+      if (!Array.isArray(container)) return this.#set(container, key, value);
+      const position = key === "-" ? container.length : indexOf(key, container, 1);
       // Copied and made longer at once: a copy has no room to grow, so it would be copied a second time.
-      const depth = place.keys.length - 2;
-      this.#adopt(this.#open(place.keys, depth), place.keys[depth]!, container.toSpliced(position, 0, value));
-    }
+      if (!this.#owned.has(container)) return this.#adopt(container.toSpliced(position, 0, value));
+      container.splice(position, 0, value);
+      return container;
+    });
   }
 
-  #remove(pointer: string): unknown {
-    const place = this.#find(pointer);
-    const value = present(place);
-    if (place.container === this.top) refuse("the whole document can't be removed; replace it.");
-    const container = this.#open(place.keys);
-    if (Array.isArray(container)) container.splice(Number(place.key), 1);
-    else Reflect.deleteProperty(container, place.key);
-    return value;
+  #remove(pointer: string): void {
+    this.#at(pointer, (container, key) => {
+      if (container === this.top) refuse("the document itself can't be removed, only replaced.");
+      member(container, key);
+      const own = this.#own(container);
+      if (Array.isArray(own)) own.splice(Number(key), 1);
+      else Reflect.deleteProperty(own, key);
+      return own;
+    });
   }
 
-  #replace(place: Place, value: unknown): void {
-    if (!equal(present(place), value, Object.is)) this.#write(place, value);
+  #replace(pointer: string, value: unknown): void {
+    this.#at(pointer, (container, key) => {
+      member(container, key);
+      return this.#set(container, key, value);
+    });
   }
 
   #move(from: string, path: string): void {
-    if (from === path) return void present(this.#find(from));
-    if (`${path}`.startsWith(`${from}/`)) refuse("a value can't be moved into itself [rfc6902 §4.4].");
-    this.#add(path, this.#remove(from));
+    const value = this.#get(from);
+    if (from === path) return;
+    if (`${path}/`.startsWith(`${from}/`)) refuse("a value can't be moved into itself [rfc6902 §4.4].");
+    this.#remove(from);
+    this.#add(path, value);
   }
 
   #copy(from: string, path: string): void {
-    const value = present(this.#find(from));
+    const value = this.#get(from);
     // It is in two places now. What is written to one must not show in the other, so nothing in it is ours any more.
     if (isContainer(value)) this.#owned = new Set([this.top]);
     this.#add(path, value);
   }
 
-  #find(pointer: string): Place {
-    const keys = keysOf(pointer);
-    const key = keys.pop()!;
-    let container: unknown = this.top;
-    for (const step of keys) container = present({ keys, container: container as Container, key: step });
-    keys.push(key);
-    if (!isContainer(container)) refuse(`${JSON.stringify(key)} would be in a value that is neither object nor array.`);
-    return { keys, container, key };
+  #get(pointer: string): unknown {
+    let value: unknown;
+    this.#at(pointer, (container, key) => {
+      value = member(container, key);
+      return container;
+    });
+    return value;
   }
 
-  #write({ keys, key }: Place, value: unknown): void {
-    put(this.#open(keys), key, value);
-  }
-
-  /** The container that the first `depth` keys lead to, all but the last if none is given, with all on the way ours. */
-  #open(keys: readonly string[], depth = keys.length - 1): Container {
-    let container: Container = this.top;
-    for (let level = 0; level < depth; level++) {
-      const key = keys[level]!;
-      const child = (container as Members)[key] as Container;
-      container = this.#owned.has(child)
-        ? child
-        : this.#adopt(container, key, Array.isArray(child) ? child.slice() : { ...child });
+  #at(pointer: string, edit: Edit): void {
+    if (typeof pointer !== "string" || /^[^/]|~(?![01])/.test(pointer)) {
+      refuse("path and from are JSON pointers [rfc6901 §3].");
     }
-    return container;
+    this.#walk(this.top, pointer, 0, edit);
   }
 
-  #adopt(container: Container, key: string, copy: Container): Container {
-    put(container, key, copy);
+  /** Makes the edit where the rest of `pointer`, from `start` on, leads to from `container`. */
+  #walk(container: unknown, pointer: string, start: number, edit: Edit): Container {
+    const end = pointer.indexOf("/", start);
+    const last = end < 0;
+    const key = unescape(last ? pointer.slice(start) : pointer.slice(start, end));
+    if (!isContainer(container)) refuse(`what should hold ${quote(key)} is neither object nor array.`);
+    if (last) return edit(container, key);
+    const child = member(container, key);
+    const changed = this.#walk(child, pointer, end + 1, edit);
+    return changed === child ? container : put(this.#own(container), key, changed);
+  }
+
+  #set(container: Container, key: string, value: unknown): Container {
+    const kept = Object.hasOwn(container, key) && same((container as Members)[key], value, Object.is);
+    return kept ? container : put(this.#own(container), key, value);
+  }
+
+  #own(container: Container): Container {
+    if (this.#owned.has(container)) return container;
+    return this.#adopt(Array.isArray(container) ? container.slice() : { ...container });
+  }
+
+  #adopt(copy: Container): Container {
     this.#owned.add(copy);
     return copy;
   }
+}
+
+function unescape(key: string): string {
+  return key.includes("~") ? key.replaceAll("~1", "/").replaceAll("~0", "~") : key;
+}
+
+function member(container: Container, key: string): unknown {
+  if (Array.isArray(container)) return container[indexOf(key, container)];
+  return Object.hasOwn(container, key) ? container[key] : refuse(`there is no ${quote(key)}.`);
+}
+
+/** The index that `key` stands for; `behind`: how many places behind the end exist too. */
+function indexOf(key: string, array: readonly unknown[], behind = 0): number {
+  if (/^(0|[1-9]\d*)$/.test(key) && Number(key) < array.length + behind) return Number(key);
+  return refuse(`${quote(key)} is no index in an array of ${array.length} [rfc6901 §4].`);
+}
+
+function put(container: Container, key: string, value: unknown): Container {
+  // Assigned, this one would be the object's prototype. In JSON it is a name like any other.
+  if (key === "__proto__") {
+    Object.defineProperty(container, key, { value, writable: true, enumerable: true, configurable: true });
+  } else {
+    (container as Members)[key] = value;
+  }
+  return container;
+}
+
+function given(value: unknown): unknown {
+  return value === undefined ? refuse("it has no value [rfc6902 §4].") : value;
+}
+
+/** Whether two values are the same JSON, in which the order of members means nothing; `alike` compares the rest. */
+function same(one: unknown, other: unknown, alike: (one: unknown, other: unknown) => boolean): boolean {
+  if (alike(one, other)) return true;
+  if (!isContainer(one) || !isContainer(other) || Array.isArray(one) !== Array.isArray(other)) return false;
+  const keys = Object.keys(one);
+  return (
+    keys.length === Object.keys(other).length &&
+    keys.every((key) => Object.hasOwn(other, key) && same(one[key], other[key], alike))
+  );
+}
+
+/** How `test` compares: 0 equals -0. To replace one by the other is a change all the same, which `Object.is` sees. */
+const byValue = (one: unknown, other: unknown): boolean => one === other;
+
+const isContainer = (value: unknown): value is Members => typeof value === "object" && value !== null;
+
+const quote = (value: unknown): string => (typeof value === "string" ? JSON.stringify(value) : typeof value);
+
+function refuse(rule: string): never {
+  throw new PatchError(rule);
 }
