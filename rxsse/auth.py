@@ -1,15 +1,23 @@
-"""Who reads a stream: how a request is authenticated, and what is remembered of its reader."""
+"""Who reads a stream: how a request is authenticated, by a ticket too, and what is remembered of its reader."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
+from django.http import HttpRequest
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
+from rxsse import runtime, signing
 from rxsse.channels import StateChannel
+
+SKEW = 60.0
+"""Seconds that the clocks of two servers may be apart: a used ticket is remembered for so much longer than it lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +57,56 @@ def authentication_classes(channel: type[StateChannel]) -> list[Any]:
         if not any(isinstance(kind, type) and issubclass(kind, TokenAuthentication) for kind in defaults):
             defaults.insert(0, TokenAuthentication)
     return defaults
+
+
+# --- tickets (PROTOCOL, "Tickets") -----------------------------------------------------------
+
+
+class TicketAuthentication(BaseAuthentication):
+    """``?ticket=``, for a stream and nothing else; the reader is who the ticket was given to."""
+
+    ticket: signing.Ticket | None = None
+
+    @staticmethod
+    def applies_to(request: HttpRequest) -> bool:
+        """Whether the ticket decides alone: it was put there for this one request, browsers add the rest unasked."""
+        return request.method in ("GET", "HEAD") and "ticket" in request.GET
+
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+        """Everything but whether it was used: that is for `spend`."""
+        if request.method != "GET" or request.accepted_renderer.media_type != "text/event-stream":
+            raise _refusal()
+        try:
+            ticket = self.ticket = signing.read(request.query_params["ticket"], _place(request))
+        except signing.Refused as error:
+            raise _refusal() from error
+        return None if ticket.user is None else (ticket.user, ticket.credential)
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Ticket"  # not one that a browser would ask a password for [rfc9110 §11.6.1]
+
+    def spend(self) -> None:
+        """Use the ticket up. Raises what 401 is made of where it was used before, and `Unavailable`."""
+        if self.ticket is not None:
+            remembered = self.ticket.seconds + SKEW
+            if not runtime.current().tickets.spend(self.ticket.nonce, remembered):
+                raise _refusal()
+
+
+def ticket_for(request: Request) -> str:
+    """A ticket for the reader of an authenticated request, at its path. Raises 403 for one it can't stand for."""
+    try:
+        seconds = runtime.current().settings.TICKET_SECONDS
+        return signing.issue(request.user, request.auth, _place(request), seconds)
+    except signing.NotExchangeable as error:
+        raise PermissionDenied(f"No ticket can be given for these credentials: {error}.") from error
+
+
+def _refusal() -> AuthenticationFailed:
+    # One for all: which rule a ticket broke would help nobody but who forges them.
+    return AuthenticationFailed("Invalid ticket.")
+
+
+def _place(request: Request) -> str:
+    current = runtime.current()
+    return json.dumps([current.settings.PREFIX, current.tickets.scope, request.path])

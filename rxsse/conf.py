@@ -79,6 +79,9 @@ class Settings:
     SEND_BUFFER: int = 65_536
     """Bytes of kernel send buffer per stream: a slow client is noticed after this much, not after megabytes."""
 
+    TICKET_SECONDS: int = 30
+    """Seconds a ticket lives: a slow phone opens its stream in time, who finds it in a log is late. 0: none given."""
+
     CONNECT_THREADS: int = 32
     """Readers let in at once by a process: each takes a thread and a database connection (PostgreSQL has 100)."""
 

@@ -1,4 +1,4 @@
-"""Puts the parts of one process together: feed, cache, broker, engine and the hubs that serve streams.
+"""Puts the parts of one process together: feed, cache, broker, engine, used tickets, and the hubs that serve streams.
 
 The only place that knows which part needs which. Nothing is opened before it is used.
 """
@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 
-from rxsse import brokers, caches, capture, feeds
+from rxsse import brokers, caches, capture, feeds, tickets
 from rxsse.checks.deployment import check_processes
 from rxsse.conf import Settings, get_settings
 from rxsse.deriving.engine import Engine
@@ -56,6 +56,7 @@ class Runtime:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.feed = feeds.create(settings)
+        self.tickets = tickets.create(settings)
         self.inbox = Inbox()
         self.watching = Watching(self.feed)
         self._lock = threading.RLock()
@@ -106,6 +107,7 @@ class Runtime:
         if engine is not None:
             engine.close()
         self.feed.close()
+        self.tickets.close()
         if backends is not None:
             backends.broker.close()
             backends.cache.close()

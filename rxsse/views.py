@@ -27,8 +27,9 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from rxsse import runtime
-from rxsse.auth import authentication_classes, identity_of
+from rxsse.auth import TicketAuthentication, authentication_classes, identity_of, ticket_for
 from rxsse.channels import StateChannel
+from rxsse.conf import get_settings
 from rxsse.deriving.derivation import Derivation, Dirt
 from rxsse.exceptions import DeriveError, Gone, Unavailable
 from rxsse.messages import Topic
@@ -65,6 +66,12 @@ class StateUnavailable(APIException):
     default_code = "unavailable"
 
 
+class TicketUnavailable(StateUnavailable):
+    """503: whether a ticket was used can't be told at present."""
+
+    default_detail = "The ticket can't be checked at present."
+
+
 class ChannelView(APIView):
     """Serves one channel; made by `view_for`."""
 
@@ -72,7 +79,7 @@ class ChannelView(APIView):
     # The first is what `Accept: */*` gets: curl, and fetch() without headers.
     renderer_classes = (StreamRenderer, JSONRenderer, PageRenderer)
     permission_classes = ()
-    http_method_names = ("get", "head", "options")
+    http_method_names = ("get", "head", "options", "post")
 
     def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """The state: a stream, a document or a page, as ``Accept`` says."""
@@ -82,13 +89,33 @@ class ChannelView(APIView):
         if isinstance(request.accepted_renderer, JSONRenderer):
             return self._document(request, topic)
         cursor = request.headers.get("Last-Event-ID") or request.query_params.get("last_event_id")
-        return StreamResponse(
-            request._request, runtime.current().hubs, topic, cursor, identity_of(request, self.channel)
-        )
+        hubs = runtime.current().hubs
+        _spend_ticket(request)  # last: a request that is refused uses no ticket up
+        return StreamResponse(request._request, hubs, topic, cursor, identity_of(request, self.channel))
+
+    def post(self, request: Request, **kwargs: Any) -> Response:
+        """A ticket for whoever may open the stream (PROTOCOL, "Tickets")."""
+        self._answer_in_json()
+        if not self._gives_tickets():
+            self.http_method_not_allowed(request)
+        self._topic(request, kwargs)
+        ticket = {"ticket": ticket_for(request), "expires_in": runtime.current().settings.TICKET_SECONDS}
+        return Response(ticket, status=201, headers={"Cache-Control": "no-store"})
+
+    @property
+    def allowed_methods(self) -> list[str]:
+        """Without ``?ticket`` there is nothing to post to."""
+        methods = super().allowed_methods
+        return methods if self._gives_tickets() else [method for method in methods if method != "POST"]
+
+    def _gives_tickets(self) -> bool:
+        return "ticket" in self.request.GET and get_settings().TICKET_SECONDS > 0
 
     # --- DRF's steps ---------------------------------------------------------------------
 
     def get_authenticators(self) -> list[Any]:
+        if TicketAuthentication.applies_to(self.request):
+            return [TicketAuthentication()]
         return [kind() for kind in authentication_classes(self.channel)]
 
     def get_throttles(self) -> list[Any]:
@@ -97,7 +124,7 @@ class ChannelView(APIView):
 
     def check_permissions(self, request: Request) -> None:
         """Ask the channel. The page holds no state: it is for everybody, and asks for a token itself."""
-        if isinstance(request.accepted_renderer, PageRenderer) and request.method != "OPTIONS":
+        if isinstance(request.accepted_renderer, PageRenderer) and request.method in ("GET", "HEAD"):
             return
         try:
             permitted = self.channel.permits(request.user, self.kwargs)
@@ -176,6 +203,16 @@ class ChannelView(APIView):
             raise ServerError from error
         except (Unavailable, NoAnswer) as error:
             raise StateUnavailable from error
+
+
+def _spend_ticket(request: Request) -> None:
+    for authenticator in request.authenticators or ():
+        if isinstance(authenticator, TicketAuthentication):
+            try:
+                authenticator.spend()
+            except Unavailable as error:
+                logger.warning("A ticket can't be checked, its reader has to come again: %s", error)
+                raise TicketUnavailable from error
 
 
 def _read_here(topic: Topic) -> tuple[str, bytes]:
