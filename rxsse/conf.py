@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from math import inf
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -30,6 +31,12 @@ class Settings:
 
     BASE_URL: str | None = None
     """Origin for absolute URLs in states ("https://example.org"): a state can't depend on a reader's Host header."""
+
+    FRONTEND_DIR: str | Path | None = None
+    """The folder into which ``makefrontend`` writes TypeScript; it may hold other files as well."""
+
+    FRONTEND_PREFIX: str | None = None
+    """Begins the path of every generated channel ("/backend"). None: where Django is mounted (FORCE_SCRIPT_NAME)."""
 
     ANNOUNCE_TIMEOUT: float = 0.25
     """Seconds a write may wait for the feed, at most, before it goes on without (I6)."""
@@ -113,10 +120,10 @@ def read(values: Any) -> Settings:
 
 
 def _check(key: str, value: Any, wanted: str) -> None:
-    if wanted == "str | None" and value is None:
+    if wanted.endswith("None") and value is None:
         return
     if wanted.startswith("str"):
-        fits = isinstance(value, str) and bool(value)
+        fits = (isinstance(value, str) and bool(value)) or ("Path" in wanted and isinstance(value, Path))
     else:
         whole = isinstance(value, int) and not isinstance(value, bool)
         fits = (whole or (wanted == "float" and isinstance(value, float))) and 0 <= value < inf

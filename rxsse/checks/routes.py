@@ -17,12 +17,17 @@ from rxsse.exceptions import DeclarationError
 
 
 class Route(NamedTuple):
-    """Where a channel is served, and the names of the arguments that it is given there."""
+    """Where a channel is served, and the names of the arguments that it is given there.
+
+    ``patterns`` lead to it, from the root; ``constants`` are those of the names whose value the URLconf gives itself.
+    """
 
     channel: type[StateChannel]
     path: str
     names: frozenset[str]
     positional: bool
+    patterns: tuple[Any, ...] = ()
+    constants: frozenset[str] = frozenset()
 
 
 @checks.register(TAG)
@@ -32,7 +37,7 @@ def check_routes(**_: Any) -> Messages:
         return []
     messages: Messages = []
     routed: set[type[StateChannel]] = set()
-    for route in _routes(get_resolver().url_patterns):
+    for route in routes(get_resolver().url_patterns):
         routed.add(route.channel)
         messages += [*_check_arguments(route), *_check_lookup(route)]
     for channel in declared():
@@ -42,26 +47,32 @@ def check_routes(**_: Any) -> Messages:
     return messages
 
 
-def _routes(
-    patterns: Sequence[Any], path: str = "", names: frozenset[str] = frozenset(), positional: bool = False
-) -> Iterator[Route]:
+def routes(patterns: Sequence[Any], above: tuple[Any, ...] = ()) -> Iterator[Route]:
+    """Every route to a channel, in the order in which Django tries them."""
     for pattern in patterns:
-        here = path + str(pattern.pattern)
-        regex = pattern.pattern.regex
-        given = names | regex.groupindex.keys()
-        # Django passes unnamed groups by position where no group is named.
-        unnamed = positional or (regex.groups > 0 and not regex.groupindex)
+        here = (*above, pattern)
         if isinstance(pattern, URLResolver):
-            yield from _routes(pattern.url_patterns, here, given | pattern.default_kwargs.keys(), unnamed)
+            yield from routes(pattern.url_patterns, here)
         elif isinstance(pattern, URLPattern):
             channel = getattr(pattern.callback, "channel", None)
             if isinstance(channel, type) and issubclass(channel, StateChannel):
-                given |= pattern.default_args.keys()
-                yield Route(channel, here, frozenset(given), unnamed and not given)
+                yield _route(channel, here)
+
+
+def _route(channel: type[StateChannel], patterns: tuple[Any, ...]) -> Route:
+    regexes = [pattern.pattern.regex for pattern in patterns]
+    constants: frozenset[str] = frozenset()
+    for pattern in patterns:
+        constants |= (pattern.default_args if isinstance(pattern, URLPattern) else pattern.default_kwargs).keys()
+    given = constants.union(*(regex.groupindex for regex in regexes))
+    # Django passes unnamed groups by position where no group is named.
+    unnamed = any(regex.groups > 0 and not regex.groupindex for regex in regexes)
+    path = "".join(str(pattern.pattern) for pattern in patterns)
+    return Route(channel, path, given, unnamed and not given, patterns, constants)
 
 
 def _check_arguments(route: Route) -> Iterator[checks.CheckMessage]:
-    channel, path, names, positional = route
+    channel, path, names, positional = route[:4]
     where = f"The route {path!r} of {channel.label}"
     if positional:
         hint = "Name them, as in (?P<pk>[0-9]+), or use path()."
@@ -84,7 +95,7 @@ def _check_arguments(route: Route) -> Iterator[checks.CheckMessage]:
 
 
 def _check_lookup(route: Route) -> Iterator[checks.CheckMessage]:
-    channel, path, names, _ = route
+    channel, path, names, _ = route[:4]
     if not looks_up(channel):
         return
     try:

@@ -1,0 +1,153 @@
+"""Channels as TypeScript classes: constructor, state, and where rows sit in it; knows how no field is mapped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rest_framework.relations import PrimaryKeyRelatedField
+
+from rxsse.channels import StateChannel
+from rxsse.codegen.interfaces import Interfaces
+from rxsse.codegen.routes import Address
+from rxsse.codegen.scope import own_doc
+from rxsse.codegen.types import (
+    UNKNOWN,
+    WIDTH,
+    Array,
+    Declaration,
+    Names,
+    Ref,
+    Term,
+    comment,
+    declarations_in,
+    key,
+    quoted,
+    write,
+)
+from rxsse.exceptions import AudienceError
+from rxsse.tree import Edge, Leaf, Node
+
+RUNTIME = "@rxsse/react/core"
+IMPORTED = ("StateChannel", "ChannelOptions", "Token")
+
+Path = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Rows:
+    """Where the rows of one interface sit, and by which member they are told apart."""
+
+    target: Declaration
+    key: str
+    paths: list[Path] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class ChannelClass:
+    channel: type[StateChannel]
+    address: Address
+    state: Term
+    rows: list[Rows]
+
+    def refers_to(self) -> list[Declaration]:
+        return [*declarations_in(self.state), *(rows.target for rows in self.rows)]
+
+
+def describe(channel: type[StateChannel], address: Address, interfaces: Interfaces) -> ChannelClass:
+    """Declare what ``channel`` shows."""
+    try:
+        tree = channel.tree()
+    except AudienceError:
+        interfaces.report.warn(
+            channel.label,
+            "has fields that depend on the reader, so the type of its state is unknown",
+            "declare the same fields for all readers",
+        )
+        return ChannelClass(channel, address, UNKNOWN, [])
+    state = interfaces.serializer(tree.node.serializer, channel.label)
+    rows: dict[Declaration, Rows] = {}
+    _find(tree.node, ("*",) if tree.many else (), state, rows, interfaces)
+    return ChannelClass(channel, address, Array(state) if tree.many else state, list(rows.values()))
+
+
+def _find(node: Node, path: Path, shown: Term, rows: dict[Declaration, Rows], interfaces: Interfaces) -> None:
+    """Note where ``node``'s rows sit, then what is below them."""
+    if not isinstance(shown, Ref):
+        return  # its JSON is made by code that can't be looked into
+    target = shown.target.resolved
+    name = _key_of(node)
+    if name is not None:
+        rows.setdefault(target, Rows(target, name)).paths.append(path)
+    for member in node.members:
+        if isinstance(member, Edge):
+            below = (*path, member.name, "*") if member.many else (*path, member.name)
+            _find(member.child, below, interfaces.serializer(member.child.serializer, ""), rows, interfaces)
+
+
+def _key_of(node: Node) -> str | None:
+    """The member that shows the row's primary key; None where none does."""
+    pk = node.model._meta.pk
+    names = {"pk", pk.name, pk.attname}
+    for member in node.members:
+        if isinstance(member, Leaf) and member.source in names:
+            plain = not hasattr(member.field, "queryset") or type(member.field) is PrimaryKeyRelatedField
+            if plain:
+                return member.name
+    return None
+
+
+# --- as text ---------------------------------------------------------------------------------
+
+
+def write_class(described: ChannelClass, name: str, names: Names) -> str:
+    """The class, and before it the interface of its rows."""
+    state = write(described.state, names)
+    head, rows = comment(own_doc(described.channel)), described.rows
+    before, arguments = "", [state]
+    if rows:
+        lines = "".join(f"  {key(names(each.target))}: {names(each.target)};\n" for each in rows)
+        before = f"/** The rows in the state of {name}, by type. */\nexport interface {rows_of(name)} {{\n{lines}}}\n\n"
+        arguments.append(rows_of(name))
+    line = f"export class {name} extends StateChannel<{', '.join(arguments)}> {{"
+    if len(line) > WIDTH:
+        listed = ",\n".join(f"  {argument}" for argument in arguments)
+        line = f"export class {name} extends StateChannel<\n{listed}\n> {{"
+    return f"{before}{head}{line}\n{_instances(rows, names)}{_constructor(described.address, state)}}}\n"
+
+
+def rows_of(name: str) -> str:
+    """What the interface of a channel's rows is called."""
+    return f"{name}Rows"
+
+
+def _instances(rows: list[Rows], names: Names) -> str:
+    if not rows:
+        return ""
+    lines = "".join(_instance(each, key(names(each.target))) for each in rows)
+    return f"  static override readonly instances = {{\n{lines}  }} as const;\n\n"
+
+
+def _instance(rows: Rows, name: str) -> str:
+    paths = [f"[{', '.join(map(quoted, path))}]" for path in rows.paths]
+    line = f"    {name}: {{ key: {quoted(rows.key)}, paths: [{', '.join(paths)}] }},\n"
+    # prettier breaks a list of several lists that all have several members, however short it is.
+    several = len(paths) > 1 and all(len(path) > 1 for path in rows.paths)
+    if len(line) <= WIDTH + 1 and not several:
+        return line
+    inner = f"      paths: [{', '.join(paths)}],\n"
+    if len(inner) > WIDTH + 1 or several:
+        inner = "      paths: [\n" + "".join(f"        {path},\n" for path in paths) + "      ],\n"
+    return f"    {name}: {{\n      key: {quoted(rows.key)},\n{inner}    }},\n"
+
+
+def _constructor(address: Address, state: str) -> str:
+    taken = [f"{argument.name}: {write(argument.term, str)}" for argument in address.arguments]
+    taken += ["token?: Token", f"options?: ChannelOptions<{state}>"]
+    head = f"  constructor({', '.join(taken)}) {{"
+    if len(head) > WIDTH:
+        head = "  constructor(\n" + "".join(f"    {each},\n" for each in taken) + "  ) {"
+    path = address.expression()
+    call = f"    super({path}, token, options);"
+    if len(call) > WIDTH:
+        call = f"    super(\n      {path},\n      token,\n      options,\n    );"
+    return f"{head}\n{call}\n  }}\n"
