@@ -6,5 +6,7 @@ export default defineConfig({
   platform: "neutral",
   target: "es2022",
   dts: true,
+  // .mjs and .cjs, whatever the platform.
+  fixedExtension: true,
   clean: true,
 });

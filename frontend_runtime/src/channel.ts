@@ -1,0 +1,152 @@
+/** What applications and generated code hold in hand: a description of a stream, cheap to make; knows no React. */
+import { fetchTransport } from "./transports/fetch";
+import { eventSourceTransport } from "./transports/eventsource";
+import type { Transport } from "./transports/transport";
+import { beforehand, Connection, find, type AppliedPatch, type ChannelSnapshot, type Initial, type Key } from "./store";
+import type { Token } from "./stream";
+
+/** Where the rows of each type sit in a state. */
+export interface InstanceIndex {
+  readonly [type: string]: {
+    /** The member that identifies a row. */
+    readonly key: string;
+    /** Ways from the state to the rows. `"*"` stands for every element of an array; `[]` is the state itself. */
+    readonly paths: readonly (readonly string[])[];
+  };
+}
+
+export interface ChannelOptions<State> {
+  /** Before every channel's path: `"https://api.example.org"`. The page's own origin if none is given. */
+  readonly baseUrl?: string | undefined;
+  /**
+   * `"eventsource"`, the browser's own, where there is one (the default); `"fetch"` otherwise. An object of your own,
+   * or one made by `fetchTransport({ fetch })`, must be made once and not in every render.
+   */
+  readonly transport?: "eventsource" | "fetch" | Transport | undefined;
+  /** What comes before the token in the header `Authorization`. `"Token"`, as DRF's `TokenAuthentication` has it. */
+  readonly scheme?: string | undefined;
+  /** As of `fetch`. `"include"` sends cookies to another origin, too. */
+  readonly credentials?: RequestCredentials | undefined;
+  /** A state that the page came with; the stream goes on from there, without a second snapshot. */
+  readonly initial?: Initial<State> | undefined;
+  /** Milliseconds that a connection stays open after its last subscriber has left. 1,000. */
+  readonly graceMs?: number | undefined;
+  /** Milliseconds between the server's marks (`MARK_SECONDS`). 15,000. After three without a sign of life it reconnects. */
+  readonly markIntervalMs?: number | undefined;
+}
+
+/** What `configure` sets for all channels. */
+export type Defaults = Omit<ChannelOptions<never>, "initial">;
+
+let defaults: Defaults = {};
+
+/** Set options for all channels that don't set them themselves. Once, before the first one is used. */
+export function configure(options: Defaults): void {
+  defaults = { ...defaults, ...options };
+}
+
+/** Long enough for a change of pages that shows the same thing again, short enough to spare the server. */
+const GRACE = 1_000;
+/** The server's `MARK_SECONDS`. */
+const MARK_INTERVAL = 15_000;
+
+const TRANSPORTS = { eventsource: eventSourceTransport(), fetch: fetchTransport() };
+
+/**
+ * One live state of the server. Generated subclasses have the URL and the types.
+ *
+ * An instance only describes: two of the same class, URL, token and options share one connection, so that one may be
+ * made in every render. The connection opens with the first subscriber and closes a moment after the last.
+ */
+export abstract class StateChannel<State, Rows extends object = {}> {
+  static readonly instances: InstanceIndex = {};
+
+  /** For types only. */
+  declare readonly _rows: Rows;
+
+  readonly #path: string;
+  readonly #options: ChannelOptions<State>;
+  readonly #before: ChannelSnapshot<State>;
+  #token: Token;
+  #key: Key | undefined;
+  #connection: Connection<State> | undefined;
+
+  protected constructor(path: string, token?: Token, options: ChannelOptions<State> = {}) {
+    this.#path = path;
+    this.#token = token;
+    this.#options = options;
+    this.#before = beforehand(options.initial);
+  }
+
+  /** Where the stream is: `baseUrl` and the path. */
+  get url(): string {
+    return this.key.url;
+  }
+
+  /** What there is to show now: the same object until something changes. */
+  getSnapshot(): ChannelSnapshot<State> {
+    return (find<State>(this.key) ?? this.#connection)?.snapshot ?? this.#before;
+  }
+
+  /** What a server renders, and the browser at first: nothing but `initial`. */
+  getServerSnapshot(): ChannelSnapshot<State> {
+    return this.#before;
+  }
+
+  /** Call `listener` after every change of the snapshot. Returns the function that ends this. */
+  subscribe(listener: () => void): () => void {
+    return this.#connect().subscribe(listener);
+  }
+
+  /** Call `listener` with every patch, just before subscribers hear of it. Doesn't open the connection. */
+  onPatch(listener: (patch: AppliedPatch) => void): () => void {
+    return this.#connect().onPatch(listener);
+  }
+
+  /** Call `listener` with the body of every event of this name that the application sends. Doesn't open the connection. */
+  onMessage(event: string, listener: (body: unknown) => void): () => void {
+    return this.#connect().onMessage(event, listener);
+  }
+
+  /** Try again now, for a button beside an error: after a final one, too. */
+  reconnect(): void {
+    const shared = find(this.key);
+    if (shared) shared.reconnect();
+    else this.#connection = undefined; // Nobody reads: the next reader begins anew.
+  }
+
+  /** What another channel must equal to share the connection. */
+  get key(): Key {
+    return (this.#key ??= this.#makeKey());
+  }
+
+  /** Ask `other`'s token function from now on. For two that differ in nothing else. */
+  adoptToken(other: StateChannel<State>): void {
+    this.#token = other.#token;
+    find(this.key)?.useToken(other.#token);
+  }
+
+  #makeKey(): Key {
+    const own = this.#options;
+    const native = typeof EventSource === "undefined" ? "fetch" : "eventsource";
+    const transport = own.transport ?? defaults.transport ?? native;
+    return {
+      kind: this.constructor,
+      url: (own.baseUrl ?? defaults.baseUrl ?? "").replace(/\/$/, "") + this.#path,
+      token: this.#token ?? null,
+      scheme: own.scheme ?? defaults.scheme ?? "Token",
+      credentials: own.credentials ?? defaults.credentials,
+      transport: typeof transport === "string" ? TRANSPORTS[transport] : transport,
+      graceMs: own.graceMs ?? defaults.graceMs ?? GRACE,
+      markInterval: own.markIntervalMs ?? defaults.markIntervalMs ?? MARK_INTERVAL,
+    };
+  }
+
+  #connect(): Connection<State> {
+    const shared = find<State>(this.key);
+    if (shared) return (this.#connection = shared);
+    this.#connection ??= new Connection(this.key, this.#options.initial, this.#before);
+    this.#connection.useToken(this.#token);
+    return this.#connection;
+  }
+}

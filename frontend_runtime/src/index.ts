@@ -1,0 +1,3 @@
+/** The whole package: `@rxsse/react`. */
+export * from "./core";
+export { useChannelInstance, useChannelState, useChannelStateSuspense } from "./react/hooks";

@@ -1,0 +1,91 @@
+/** Reads events as messages of `rxsse/1` (PROTOCOL, "Events" and "Cursor"); knows no connection and no state. */
+import type { Operation } from "./patch";
+
+/** One event as its framing gives it [sse]. */
+export interface StreamEvent {
+  readonly event: string;
+  readonly id: string | undefined;
+  readonly data: string;
+}
+
+export type Message =
+  | { readonly type: "snapshot"; readonly cursor: string; readonly state: unknown }
+  | {
+      readonly type: "patch";
+      readonly cursor: string;
+      readonly operations: readonly Operation[];
+      readonly text: string;
+    }
+  | { readonly type: "mark"; readonly cursor: string | null }
+  | { readonly type: "reset" }
+  | { readonly type: "gone" }
+  | { readonly type: "revoked"; readonly reason: string }
+  /** `retry` in milliseconds; null where it can't be read. */
+  | { readonly type: "bye"; readonly retry: number | null }
+  | { readonly type: "application"; readonly event: string; readonly body: unknown }
+  /** What can't be read. Where `fatal`, the history can't go on from here; else it means nothing. */
+  | { readonly type: "malformed"; readonly fatal: boolean; readonly rule: string };
+
+/** The names that have a meaning here; all others are the application's. */
+export const EVENT_NAMES = ["snapshot", "patch", "mark", "reset", "gone", "revoked", "bye"] as const;
+
+/** What `event` says. Never throws. */
+export function read({ event, id = "", data }: StreamEvent): Message {
+  const body = parse(data);
+  switch (event) {
+    case "snapshot":
+      if (body === undefined) return fatal("a snapshot is JSON");
+      if (!FORM.test(id)) return fatal("a snapshot has a cursor as its id");
+      return { type: "snapshot", cursor: id, state: body };
+    case "patch":
+      if (body === undefined) return fatal("a patch is JSON");
+      return { type: "patch", cursor: id, operations: body as readonly Operation[], text: data };
+    case "mark": {
+      const cursor = member(body, "cursor");
+      return { type: "mark", cursor: typeof cursor === "string" ? cursor : null };
+    }
+    case "reset":
+    case "gone":
+      return { type: event };
+    case "revoked": {
+      const reason = member(body, "reason");
+      return { type: event, reason: typeof reason === "string" ? reason : "" };
+    }
+    case "bye": {
+      const retry = member(body, "retry");
+      return { type: event, retry: typeof retry === "number" && retry >= 0 ? retry : null };
+    }
+    default:
+      return body === undefined
+        ? { type: "malformed", fatal: false, rule: "an application's event is JSON" }
+        : { type: "application", event, body };
+  }
+}
+
+/**
+ * What a patch that leads to `cursor` is to a client that holds `held` (PROTOCOL, "Applying").
+ * Anything that is not a cursor is a gap.
+ */
+export function placeOf(held: string, cursor: string): "next" | "duplicate" | "gap" {
+  const [, epoch, revision] = FORM.exec(held) ?? [];
+  const [, otherEpoch, otherRevision] = FORM.exec(cursor) ?? [];
+  if (revision === undefined || otherRevision === undefined || epoch !== otherEpoch) return "gap";
+  // A revision may lie above 2^53, where numbers are not exact any more.
+  const ahead = BigInt(otherRevision) - BigInt(revision);
+  return ahead === 1n ? "next" : ahead < 1n ? "duplicate" : "gap";
+}
+
+const FORM = /^([\w-]{1,32})\.(0|[1-9]\d{0,15})$/;
+
+/** The JSON value, or undefined where `text` is none. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const member = (body: unknown, name: string): unknown => (body as Record<string, unknown> | null | undefined)?.[name];
+
+const fatal = (rule: string): Message => ({ type: "malformed", fatal: true, rule });

@@ -1,0 +1,118 @@
+/** The hooks: a channel's snapshot, a selection of it, a row of it. Knows channels, not how they work. */
+import { useCallback, useDebugValue, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
+import type { StateChannel } from "../channel";
+import { findInstance } from "../instances";
+import { IDLE, type ChannelSnapshot } from "../store";
+import { loading } from "./loading";
+
+type AnyChannel<State, Rows extends object = object> = StateChannel<State, Rows>;
+
+/**
+ * The channel's snapshot; the component renders again whenever it changes. With null instead of a channel the status is
+ * `"idle"`, and nothing is opened.
+ */
+export function useChannelState<State>(channel: AnyChannel<State> | null | undefined): ChannelSnapshot<State>;
+/**
+ * What `selector` makes of the channel's snapshot; the component renders again only when that is no longer `equal`
+ * (`Object.is` if none is given) to what it was.
+ */
+export function useChannelState<State, Selection>(
+  channel: AnyChannel<State> | null | undefined,
+  selector: (snapshot: ChannelSnapshot<State>) => Selection,
+  equal?: (one: Selection, other: Selection) => boolean,
+): Selection;
+export function useChannelState<State>(
+  channel: AnyChannel<State> | null | undefined,
+  selector: (snapshot: ChannelSnapshot<State>) => unknown = identity,
+  equal: (one: unknown, other: unknown) => boolean = Object.is,
+): unknown {
+  const same = useSameChannel(channel ?? null);
+  const shown = useRef<{ readonly selection: unknown } | null>(null);
+
+  const [read, readOnServer] = useMemo(() => {
+    const select = memoize(selector, equal, () => shown.current);
+    return [
+      () => select(same ? same.getSnapshot() : IDLE),
+      () => select(same ? same.getServerSnapshot() : IDLE),
+    ] as const;
+  }, [same, selector, equal]);
+
+  const subscribe = useCallback((listener: () => void) => (same ? same.subscribe(listener) : () => undefined), [same]);
+  const selection = useSyncExternalStore(subscribe, read, readOnServer);
+  useEffect(() => {
+    shown.current = { selection };
+  }, [selection]);
+  useDebugValue(selection);
+  return selection;
+}
+
+/** The types of rows that a channel has, and what they look like. */
+type RowsOf<Channel> = Channel extends StateChannel<infer _State, infer Rows> ? Rows : never;
+
+/**
+ * The row of `type` whose key is `id`, wherever it sits in the state; undefined where there is none. The component
+ * renders again only when that row changes.
+ */
+export function useChannelInstance<
+  Channel extends StateChannel<unknown, object>,
+  Type extends keyof RowsOf<Channel> & string,
+>(
+  channel: Channel | null | undefined,
+  type: Type,
+  id: string | number | null | undefined,
+): RowsOf<Channel>[Type] | undefined {
+  const index = channel ? (channel.constructor as typeof StateChannel).instances : null;
+  const select = useCallback(
+    ({ state }: ChannelSnapshot<unknown>) =>
+      index === null || id === null || id === undefined ? undefined : findInstance(state, index, type, id),
+    [index, type, id],
+  );
+  return useChannelState(channel, select) as RowsOf<Channel>[Type] | undefined;
+}
+
+/**
+ * As `useChannelState`, but suspends until there is a state, and throws the channel's error to the nearest error
+ * boundary where there won't be one. On a server it needs a channel with `initial`.
+ */
+export function useChannelStateSuspense<State>(
+  channel: AnyChannel<State>,
+): ChannelSnapshot<State> & { readonly state: State } {
+  const snapshot = useChannelState(channel);
+  if (snapshot.state !== undefined) return snapshot as ChannelSnapshot<State> & { readonly state: State };
+  if (snapshot.error && snapshot.status === "closed") throw snapshot.error;
+  throw loading(channel);
+}
+
+const identity = (snapshot: unknown): unknown => snapshot;
+
+/** The same object for channels that describe the same, so that one may be made in every render. */
+function useSameChannel<State>(channel: AnyChannel<State> | null): AnyChannel<State> | null {
+  const key = channel?.key;
+  const token = typeof key?.token === "function" ? "function" : key?.token;
+  const same = useMemo(
+    () => channel,
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- All that a key has; a function made in a render is a new one each time.
+    [key?.kind, key?.url, token, key?.scheme, key?.credentials, key?.transport, key?.graceMs, key?.markInterval],
+  );
+  useEffect(() => {
+    if (same && channel && same !== channel && token === "function") same.adoptToken(channel);
+  }, [same, channel, token]);
+  return same;
+}
+
+/** `selector`, run once per snapshot, and giving what it gave before as long as that is `equal`. */
+function memoize<Snapshot>(
+  selector: (snapshot: Snapshot) => unknown,
+  equal: (one: unknown, other: unknown) => boolean,
+  shown: () => { readonly selection: unknown } | null,
+): (snapshot: Snapshot) => unknown {
+  let last: { readonly snapshot: Snapshot; readonly selection: unknown } | null = null;
+  return (snapshot) => {
+    if (last && Object.is(last.snapshot, snapshot)) return last.selection;
+    const before = last ?? shown();
+    const selected = selector(snapshot);
+    const selection = before && equal(before.selection, selected) ? before.selection : selected;
+    last = { snapshot, selection };
+    return selection;
+  };
+}

@@ -1,0 +1,35 @@
+/** Promises of a first state, for Suspense; knows channels, not how they work. */
+import type { StateChannel } from "../channel";
+import { ChannelError } from "../errors";
+import { find } from "../store";
+
+/** By connection, while it has no state: what is suspended has no component yet that could keep its promise. */
+const promises = new WeakMap<object, Promise<void>>();
+
+/** Milliseconds that a connection is held for a component that is about to be rendered and to subscribe itself. */
+const HANDOVER = 5_000;
+
+/** Fulfilled when the channel has a state, or won't get one. The same promise for the same channel while it waits. */
+export function loading<State>(channel: StateChannel<State, object>): Promise<void> {
+  if (typeof window === "undefined") {
+    throw new ChannelError("unreachable", "On a server a channel shows `initial` and nothing else, and has none here.");
+  }
+  const known = promises.get(find(channel.key) ?? channel);
+  if (known) return known;
+  const promise = new Promise<void>((resolve) => {
+    const look = (): void => {
+      const { state, status } = channel.getSnapshot();
+      if (state === undefined && status !== "closed") return;
+      promises.delete(find(channel.key) ?? channel);
+      stopLooking();
+      setTimeout(leave, HANDOVER);
+      resolve();
+    };
+    // Two subscriptions: one looks, and one holds the connection a little longer.
+    const leave = channel.subscribe(() => undefined);
+    const stopLooking = channel.subscribe(look);
+    queueMicrotask(look);
+  });
+  promises.set(find(channel.key) ?? channel, promise);
+  return promise;
+}

@@ -1,0 +1,213 @@
+/** Shares streams among subscribers and shows them as snapshots; knows neither channel classes nor React. */
+import type { ChannelError } from "./errors";
+import type { Operation } from "./patch";
+import { Stream, type Source, type Token } from "./stream";
+import type { Machine, Signal } from "./stream-state";
+
+export type Status =
+  /** There is no channel (`null`). */
+  | "idle"
+  /** No state yet. */
+  | "loading"
+  /** Connected; the state is vouched for. */
+  | "live"
+  /** A state that can't be vouched for now: not connected, or the server is about to send another one. */
+  | "stale"
+  /** Final: no permission, gone, nothing there; `error` says why. */
+  | "closed";
+
+/** What a channel shows. The same object until something changes; `state` shares with the one before what is unchanged. */
+export interface ChannelSnapshot<State> {
+  /** Exactly what the serializer returns; undefined as long as there is none. Treat it as read-only. */
+  readonly state: State | undefined;
+  readonly status: Status;
+  /** Why it is not live. Null where nothing is wrong. */
+  readonly error: ChannelError | null;
+  /** Names the revision of `state`. */
+  readonly cursor: string | null;
+  /** Since when it has been connected; null while it isn't. */
+  readonly connectedSince: Date | null;
+  /** Since when it has been trying to connect; null while it is connected, and where nobody wants it to be. */
+  readonly noConnectionSince: Date | null;
+}
+
+/** A patch that was just applied. */
+export interface AppliedPatch {
+  /** Of the revision that it led to. */
+  readonly cursor: string;
+  readonly operations: readonly Operation[];
+  /** The length of the document as it came, in bytes of UTF-8. */
+  readonly bytes: number;
+  readonly at: Date;
+}
+
+export const IDLE: ChannelSnapshot<never> = {
+  state: undefined,
+  status: "idle",
+  error: null,
+  cursor: null,
+  connectedSince: null,
+  noConnectionSince: null,
+};
+
+/** What a channel that nobody has subscribed to yet shows. */
+export function beforehand<State>(initial: Initial<State> | undefined): ChannelSnapshot<State> {
+  if (!initial) return { ...IDLE, status: "loading" };
+  return { ...IDLE, status: "stale", state: initial.state, cursor: initial.cursor };
+}
+
+/** A state that the page came with, and the cursor that it stands at. */
+export interface Initial<State> {
+  readonly state: State;
+  readonly cursor: string;
+}
+
+/** Everything that two channels must have in common to share a connection. */
+export interface Key extends Source {
+  readonly kind: unknown;
+  readonly graceMs: number;
+  readonly markInterval: number;
+}
+
+/** Those that somebody listens to, or did a moment ago. By URL, because tokens and transports may be anything. */
+const shared = new Map<string, Connection<unknown>[]>();
+
+/** The connection of this key that is shared already. */
+export function find<State>(key: Key): Connection<State> | undefined {
+  const found = shared.get(key.url)?.find((connection) => isSame(connection.key, key));
+  return found as Connection<State> | undefined;
+}
+
+function isSame(one: Key, other: Key): boolean {
+  return (Object.keys(other) as (keyof Key)[]).every((name) => one[name] === other[name]);
+}
+
+function share(connection: Connection<unknown>, isShared: boolean): void {
+  const { url } = connection.key;
+  const others = shared.get(url)?.filter((other) => other !== connection) ?? [];
+  if (isShared) others.push(connection);
+  if (others.length > 0) shared.set(url, others);
+  else shared.delete(url);
+}
+
+/** One stream and all who read it. */
+export class Connection<State> {
+  readonly key: Key;
+  snapshot: ChannelSnapshot<State>;
+  readonly #stream: Stream<State>;
+  readonly #listeners = new Set<() => void>();
+  readonly #patchListeners = new Set<(patch: AppliedPatch) => void>();
+  readonly #messageListeners = new Map<string, Set<(body: unknown) => void>>();
+  #isRead = false;
+  #grace: ReturnType<typeof setTimeout> | undefined;
+
+  /** `snapshot` is what was shown before anybody subscribed. */
+  constructor(key: Key, initial: Initial<State> | undefined, snapshot: ChannelSnapshot<State>) {
+    this.key = key;
+    this.snapshot = snapshot;
+    const { markInterval } = key;
+    this.#stream = new Stream(key, { initial, markInterval }, (signal, before) => this.#observe(signal, before));
+  }
+
+  subscribe(listener: () => void): () => void {
+    const leave = this.#attach(this.#listeners, () => listener());
+    if (!this.#isRead) {
+      this.#isRead = true;
+      this.#stream.send({ type: "start" });
+    }
+    return leave;
+  }
+
+  onPatch(listener: (patch: AppliedPatch) => void): () => void {
+    return this.#attach(this.#patchListeners, (patch) => listener(patch));
+  }
+
+  onMessage(event: string, listener: (body: unknown) => void): () => void {
+    const listeners = this.#messageListeners.get(event) ?? new Set();
+    this.#messageListeners.set(event, listeners);
+    this.#stream.listen(event);
+    return this.#attach(listeners, (body) => listener(body));
+  }
+
+  /** Connect now, after a final error too, if anybody reads. */
+  reconnect(): void {
+    if (this.#isRead) this.#stream.send({ type: "start" });
+  }
+
+  /** Ask this function from now on. */
+  useToken(token: Token): void {
+    this.#stream.token = token;
+  }
+
+  /** `entry` is a function of its own for each subscription: the same listener may come twice, and leaves twice. */
+  #attach<Listener>(listeners: Set<Listener>, entry: Listener): () => void {
+    listeners.add(entry);
+    share(this as Connection<unknown>, true);
+    return () => {
+      listeners.delete(entry);
+      clearTimeout(this.#grace);
+      this.#grace = setTimeout(() => this.#settle(), this.key.graceMs);
+    };
+  }
+
+  /** After the grace: end what nobody is left for. */
+  #settle(): void {
+    if (this.#listeners.size > 0) return;
+    this.#isRead = false;
+    this.#stream.send({ type: "stop" });
+    const others = [this.#patchListeners, ...this.#messageListeners.values()];
+    if (others.every(({ size }) => size === 0)) share(this as Connection<unknown>, false);
+  }
+
+  #observe(signal: Signal, before: Machine<unknown>): void {
+    const { machine } = this.#stream;
+    if (signal.type === "application") call(this.#messageListeners.get(signal.event), signal.body);
+    if (signal.type === "patch" && machine.cursor === signal.cursor && before.cursor !== signal.cursor) {
+      const { cursor, operations, text } = signal;
+      if (this.#patchListeners.size > 0) {
+        const bytes = new TextEncoder().encode(text).length;
+        call(this.#patchListeners, { cursor, operations, bytes, at: new Date() });
+      }
+    }
+    this.#publish(machine);
+  }
+
+  #publish(machine: Machine<State>): void {
+    const { state, cursor, error, connectedSince, noConnectionSince } = machine;
+    const next: ChannelSnapshot<State> = {
+      state,
+      status: statusOf(machine),
+      error,
+      cursor,
+      connectedSince: date(connectedSince, this.snapshot.connectedSince),
+      noConnectionSince: date(noConnectionSince, this.snapshot.noConnectionSince),
+    };
+    const names = Object.keys(next) as (keyof typeof next)[];
+    if (names.every((name) => Object.is(next[name], this.snapshot[name]))) return;
+    this.snapshot = next;
+    call(this.#listeners, undefined);
+  }
+}
+
+function statusOf({ phase, state }: Machine<unknown>): Status {
+  if (phase === "closed" || phase === "live") return phase;
+  return state === undefined ? "loading" : "stale";
+}
+
+/** The date of `time`; the one before if it is the same, so that snapshots stay the same. */
+function date(time: number | null, before: Date | null): Date | null {
+  return time === before?.getTime() ? before : time === null ? null : new Date(time);
+}
+
+/** Call them all, those that throw too: what one listener does wrong is not the others' concern. */
+function call<Value>(listeners: Iterable<(value: Value) => void> | undefined, value: Value): void {
+  for (const listener of [...(listeners ?? [])]) {
+    try {
+      listener(value);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}

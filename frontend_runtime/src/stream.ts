@@ -1,0 +1,125 @@
+/** Drives the machine of `stream-state` with a transport, a clock and the page's surroundings; knows no subscribers. */
+import type { Failure } from "./errors";
+import { EVENT_NAMES, read, type StreamEvent } from "./protocol";
+import { begin, isConnecting, step, type Beginning, type Machine, type Signal } from "./stream-state";
+import { isOnline, watch } from "./surroundings";
+import type { OpenStream, Receiver, Transport } from "./transports/transport";
+
+/** Credentials: a token, or what gives one each time a connection is opened. Without one, cookies may do. */
+export type Token = string | null | undefined | (() => string | null | undefined | Promise<string | null | undefined>);
+
+export interface Source {
+  readonly url: string;
+  readonly token: Token;
+  /** Before the token in the header `Authorization`. */
+  readonly scheme: string;
+  readonly credentials: RequestCredentials | undefined;
+  readonly transport: Transport;
+}
+
+/** Is told of every change, after it has happened. */
+export type Observer = (signal: Signal, before: Machine<unknown>) => void;
+
+/** Milliseconds after which clocks are compared: a timer stands still while a laptop sleeps. */
+const GLANCE = 5_000;
+
+export class Stream<State> {
+  machine: Machine<State>;
+  /** Asked for anew at every attempt. */
+  token: Token;
+  readonly #source: Source;
+  readonly #observe: Observer;
+  readonly #events = new Set<string>(EVENT_NAMES);
+  #open: OpenStream | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #due = Infinity;
+  #unwatch: (() => void) | undefined;
+
+  constructor(source: Source, beginning: Omit<Beginning<State>, "canRefresh">, observe: Observer) {
+    this.#source = source;
+    this.token = source.token;
+    this.machine = begin({ ...beginning, canRefresh: typeof source.token === "function" });
+    this.#observe = observe;
+  }
+
+  /** Pass on this event of the application's, too. */
+  listen(event: string): void {
+    this.#events.add(event);
+    this.#open?.listen(event);
+  }
+
+  send(signal: Signal): void {
+    const before = this.machine;
+    const machine = step(before, signal, { now: Date.now(), random: Math.random(), online: isOnline() });
+    if (machine === before) return;
+    this.machine = machine;
+    if (machine.attempt !== before.attempt || !isConnecting(machine)) {
+      this.#open?.close();
+      this.#open = undefined;
+    }
+    if (machine.attempt !== before.attempt) void this.#attempt(machine.attempt);
+    this.#arm();
+    this.#observe(signal, before);
+  }
+
+  async #attempt(attempt: number): Promise<void> {
+    const { url, scheme, credentials, transport } = this.#source;
+    const receiver = this.#receiver(attempt);
+    try {
+      const token = typeof this.token === "function" ? await this.token() : this.token;
+      // While the token was asked for, everybody may have gone.
+      if (!this.#isCurrent(attempt)) return;
+      const authorization = token ? `${scheme} ${token}` : null;
+      const { cursor } = this.machine;
+      this.#open = transport.open({ url, cursor, authorization, credentials, events: this.#events }, receiver);
+    } catch {
+      receiver.failed({ status: null, reason: "The token or the transport could not be had." });
+    }
+  }
+
+  #isCurrent(attempt: number): boolean {
+    return attempt === this.machine.attempt && isConnecting(this.machine);
+  }
+
+  /** What arrives for an attempt that was given up is dropped. */
+  #receiver(attempt: number): Receiver {
+    const send = (signal: Signal): void => {
+      if (this.#isCurrent(attempt)) this.send(signal);
+    };
+    return {
+      opened: () => send({ type: "opened" }),
+      received: (event: StreamEvent) => send(read(event)),
+      retry: (milliseconds) => send({ type: "retry", milliseconds }),
+      failed: (failure: Failure) => send({ type: "failed", failure }),
+    };
+  }
+
+  /** A timer for the deadline; deadlines move away with each event, timers are moved only when they have run. */
+  #arm(): void {
+    const { deadline } = this.machine;
+    if (deadline === null) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      this.#unwatch?.();
+      this.#unwatch = undefined;
+      return;
+    }
+    this.#unwatch ??= watch({
+      onWake: (suspect) => this.send({ type: "wake", suspect }),
+      onOffline: () => this.send({ type: "failed", failure: { status: null, reason: "The browser is offline." } }),
+    });
+    const now = Date.now();
+    const due = Math.min(deadline, now + GLANCE);
+    if (this.#timer !== undefined && this.#due <= due) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.send({ type: "tick" });
+        this.#arm();
+      },
+      Math.max(0, due - now),
+    );
+  }
+}

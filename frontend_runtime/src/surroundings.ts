@@ -1,0 +1,26 @@
+/** What the page's surroundings tell about its connections: network, visibility, sleep; knows no stream. */
+
+export interface Surroundings {
+  /** The page was looked at again. Where `suspect`, connections of before can't be trusted. */
+  onWake(suspect: boolean): void;
+  /** The network is gone, says the browser. */
+  onOffline(): void;
+}
+
+/** False only where the browser says so. */
+export const isOnline = (): boolean => typeof navigator === "undefined" || navigator.onLine !== false;
+
+/** Watches until the function that it returns is called. Outside a page there is nothing to watch. */
+export function watch({ onWake, onOffline }: Surroundings): () => void {
+  if (typeof document === "undefined" || typeof document.addEventListener !== "function") return () => undefined;
+  const controller = new AbortController();
+  const on = (target: EventTarget, event: string, listener: (event: Event) => void): void =>
+    target.addEventListener(event, listener, { signal: controller.signal });
+  on(window, "online", () => onWake(true));
+  on(window, "offline", onOffline);
+  // Back from the cache of pages left, or from being frozen: what was connected then, may not be now.
+  on(window, "pageshow", (event) => (event as PageTransitionEvent).persisted && onWake(true));
+  on(document, "resume", () => onWake(true));
+  on(document, "visibilitychange", () => document.visibilityState === "visible" && onWake(false));
+  return () => controller.abort();
+}
