@@ -6,13 +6,13 @@ import { beforehand, Connection, find, type AppliedPatch, type ChannelSnapshot, 
 import type { Token } from "./stream";
 
 /** Where the rows of each type sit in a state. */
-export interface InstanceIndex {
-  readonly [type: string]: {
-    /** The member that identifies a row. */
-    readonly key: string;
-    /** Ways from the state to the rows. `"*"` stands for every element of an array; `[]` is the state itself. */
-    readonly paths: readonly (readonly string[])[];
-  };
+export type InstanceIndex = Readonly<Record<string, InstancePlaces>>;
+
+export interface InstancePlaces {
+  /** The member that identifies a row. */
+  readonly key: string;
+  /** Ways from the state to the rows. `"*"` stands for every element of an array; `[]` is the state itself. */
+  readonly paths: readonly (readonly string[])[];
 }
 
 export interface ChannelOptions<State> {

@@ -61,7 +61,8 @@ export function errorOf({ status, reason }: Failure): ChannelError {
   if (known) return new ChannelError(known[0], known[1], status);
   // 408 and 425 say that the same request may do better next time.
   const final = status !== null && status >= 400 && status < 500 && status !== 408 && status !== 425;
-  const text = reason ?? (status === null ? "The server can't be reached." : `The server answered with ${status}.`);
+  const text =
+    reason ?? (status === null ? "There is no connection." : `The server answered with ${status}, not a stream.`);
   return new ChannelError(final ? "refused" : "unreachable", text, status);
 }
 

@@ -84,11 +84,7 @@ class Draft {
   #add(pointer: string, value: unknown): void {
     this.#at(pointer, (container, key) => {
       if (!Array.isArray(container)) return this.#set(container, key, value);
-      const position = key === "-" ? container.length : indexOf(key, container, 1);
-      // Copied and made longer at once: a copy has no room to grow, so it would be copied a second time.
-      if (!this.#owned.has(container)) return this.#adopt(container.toSpliced(position, 0, value));
-      container.splice(position, 0, value);
-      return container;
+      return this.#splice(container, key === "-" ? container.length : indexOf(key, container, 1), 0, value);
     });
   }
 
@@ -96,9 +92,9 @@ class Draft {
     this.#at(pointer, (container, key) => {
       if (container === this.top) refuse("the document itself can't be removed, only replaced.");
       member(container, key);
+      if (Array.isArray(container)) return this.#splice(container, Number(key), 1);
       const own = this.#own(container);
-      if (Array.isArray(own)) own.splice(Number(key), 1);
-      else Reflect.deleteProperty(own, key);
+      Reflect.deleteProperty(own, key);
       return own;
     });
   }
@@ -114,6 +110,8 @@ class Draft {
     const value = this.#get(from);
     if (from === path) return;
     if (`${path}/`.startsWith(`${from}/`)) refuse("a value can't be moved into itself [rfc6902 §4.4].");
+    // Copied at its full length, an array has room for what goes back into it.
+    this.#at(from, (container) => this.#own(container));
     this.#remove(from);
     this.#add(path, value);
   }
@@ -156,6 +154,13 @@ class Draft {
   #set(container: Container, key: string, value: unknown): Container {
     const kept = Object.hasOwn(container, key) && same((container as Members)[key], value, Object.is);
     return kept ? container : put(this.#own(container), key, value);
+  }
+
+  /** Copies and splices at once: made longer afterwards, a copy would be copied again. */
+  #splice(array: unknown[], position: number, drop: number, ...values: unknown[]): Container {
+    if (!this.#owned.has(array)) return this.#adopt(array.toSpliced(position, drop, ...values));
+    array.splice(position, drop, ...values);
+    return array;
   }
 
   #own(container: Container): Container {

@@ -2,13 +2,13 @@
 
 export interface Surroundings {
   /** The page was looked at again. Where `suspect`, connections of before can't be trusted. */
-  onWake(suspect: boolean): void;
+  readonly onWake: (suspect: boolean) => void;
   /** The network is gone, says the browser. */
-  onOffline(): void;
+  readonly onOffline: () => void;
 }
 
-/** False only where the browser says so. */
-export const isOnline = (): boolean => typeof navigator === "undefined" || navigator.onLine !== false;
+/** False only where the browser says so: outside of one there may be a `navigator` that knows nothing about it. */
+export const isOnline = (): boolean => (globalThis.navigator as Partial<Navigator> | undefined)?.onLine !== false;
 
 /** Watches until the function that it returns is called. Outside a page there is nothing to watch. */
 export function watch({ onWake, onOffline }: Surroundings): () => void {

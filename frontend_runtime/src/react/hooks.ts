@@ -30,6 +30,7 @@ export function useChannelState<State>(
   const shown = useRef<{ readonly selection: unknown } | null>(null);
 
   const [read, readOnServer] = useMemo(() => {
+    // eslint-disable-next-line react-hooks/refs -- What is on screen: a selector made in this render gives it back, if equal.
     const select = memoize(selector, equal, () => shown.current);
     return [
       () => select(same ? same.getSnapshot() : IDLE),
@@ -47,7 +48,7 @@ export function useChannelState<State>(
 }
 
 /** The types of rows that a channel has, and what they look like. */
-type RowsOf<Channel> = Channel extends StateChannel<infer _State, infer Rows> ? Rows : never;
+type RowsOf<Channel> = Channel extends StateChannel<unknown, infer Rows> ? Rows : never;
 
 /**
  * The row of `type` whose key is `id`, wherever it sits in the state; undefined where there is none. The component
@@ -80,6 +81,7 @@ export function useChannelStateSuspense<State>(
   const snapshot = useChannelState(channel);
   if (snapshot.state !== undefined) return snapshot as ChannelSnapshot<State> & { readonly state: State };
   if (snapshot.error && snapshot.status === "closed") throw snapshot.error;
+  // eslint-disable-next-line @typescript-eslint/only-throw-error -- How React 18 is told to wait.
   throw loading(channel);
 }
 

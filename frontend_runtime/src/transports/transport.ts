@@ -27,7 +27,7 @@ export interface Receiver {
 export interface OpenStream {
   /** Hear of this event, too. */
   listen(event: string): void;
-  /** Close it. Nothing is told any more, a failure neither. */
+  /** Close it. What the receiver is told after that means nothing. */
   close(): void;
 }
 
@@ -36,35 +36,32 @@ export interface Transport {
   open(request: StreamRequest, receiver: Receiver): OpenStream;
 }
 
+/** No answer, or the end of one. */
+export const LOST: Failure = { status: null };
+
 /** `url` with query parameters; null ones are left out. */
 export function withQuery(url: string, parameters: Readonly<Record<string, string | null>>): string {
-  const query = Object.entries(parameters)
-    .filter(([, value]) => value !== null)
-    .map(([name, value]) => (value === "" ? name : `${name}=${encodeURIComponent(value ?? "")}`))
-    .join("&");
-  return (query && `${url}${url.includes("?") ? "&" : "?"}${query}`) || url;
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== null) url += `${url.includes("?") ? "&" : "?"}${name}=${encodeURIComponent(value)}`;
+  }
+  return url;
 }
 
-/** What a request of `fetch` is made with in every transport. */
-export function requestInit(request: StreamRequest, signal: AbortSignal, accept: string): RequestInit {
-  const headers: Record<string, string> = { Accept: accept };
-  if (request.authorization !== null) headers["Authorization"] = request.authorization;
-  const { credentials } = request;
-  return { headers, signal, cache: "no-store", ...(credentials && { credentials }) };
+/** What a request is made with in every transport. */
+export function requestInit(
+  { authorization, credentials = "same-origin" }: StreamRequest,
+  signal: AbortSignal,
+  method: string,
+  accept: string,
+): RequestInit {
+  const headers = { Accept: accept, ...(authorization !== null && { Authorization: authorization }) };
+  return { method, headers, signal, credentials, cache: "no-store" };
 }
 
 /** What an answer means that is not the one hoped for. */
-export function failureOf(response: Response): Failure {
-  const { status } = response;
-  if (status >= 300) return { status, retryAfter: retryAfter(response) };
-  const type = response.headers.get("Content-Type") ?? "nothing that has a type";
-  return { status, reason: `The server answered with ${type} instead of a stream.` };
-}
-
-/** Milliseconds [rfc9110 §10.2.3]; null where the header is missing, unreadable or hidden by CORS. */
-function retryAfter(response: Response): number | null {
-  const text = response.headers.get("Retry-After");
-  if (text === null) return null;
-  const milliseconds = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
-  return milliseconds >= 0 ? milliseconds : null;
+export function failureOf({ status, headers }: Response): Failure {
+  const text = headers.get("Retry-After"); // [rfc9110 §10.2.3]; CORS may hide it.
+  const seconds = text === null ? 0 : Number(text);
+  const retryAfter = seconds >= 0 ? seconds * 1000 : Date.parse(text ?? "") - Date.now();
+  return { status, retryAfter: retryAfter > 0 ? retryAfter : 0 };
 }
