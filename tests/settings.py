@@ -21,6 +21,9 @@ INSTALLED_APPS = [
     "rxsse",
     "tests.domain",
     "tests.capture",
+    "tests.codegen.shop",
+    "tests.codegen.apps.chat",
+    "tests.codegen.parts",
 ]
 # All tables at once, without migrations: PostgreSQL wants a table that is referred to before the one that does.
 MIGRATION_MODULES = dict.fromkeys(("auth", "contenttypes", "sessions", "authtoken"))

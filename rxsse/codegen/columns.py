@@ -9,23 +9,18 @@ from django.db.models import Field, Model
 
 from rxsse.codegen.types import (
     BOOLEAN,
+    JSON_VALUE,
     NULL,
     NUMBER,
     STRING,
     UNKNOWN,
     Array,
-    Named,
     Record,
     Term,
     Tuple,
     nullable,
     union,
 )
-
-JSON_VALUE = Named("JsonValue")
-"""Declared in each file that names it."""
-
-JSON_DECLARATION = "type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };\n"
 
 # The most special first. A Decimal by itself is a number: only a DecimalField makes a string of it.
 _KINDS: tuple[tuple[type[Field[Any, Any]], Term], ...] = (

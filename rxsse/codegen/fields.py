@@ -20,6 +20,7 @@ from rxsse.codegen.scope import Scope
 from rxsse.codegen.sources import UNKNOWN_SOURCE, Source, follow
 from rxsse.codegen.types import (
     BOOLEAN,
+    JSON_VALUE,
     NUMBER,
     STRING,
     UNKNOWN,
@@ -136,7 +137,7 @@ def _choices(field: drf.MultipleChoiceField, source: Source, where: str, scope: 
 
 
 def _json(field: drf.JSONField, source: Source, where: str, scope: Scope) -> Term:
-    return STRING if field.binary else columns.JSON_VALUE
+    return STRING if field.binary else JSON_VALUE
 
 
 def _child(field: Any, where: str, scope: Scope) -> Term:

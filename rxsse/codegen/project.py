@@ -11,11 +11,10 @@ from rxsse.checks.routes import Route
 from rxsse.codegen import naming
 from rxsse.codegen.annotations import wanted_names
 from rxsse.codegen.channels import IMPORTED, RUNTIME, ChannelClass, describe, rows_of, write_class
-from rxsse.codegen.columns import JSON_DECLARATION, JSON_VALUE
 from rxsse.codegen.interfaces import Interfaces
 from rxsse.codegen.routes import Address, address_of, routes_by_channel
 from rxsse.codegen.scope import Report, home_of
-from rxsse.codegen.types import Declaration, declare, imports, parts_of
+from rxsse.codegen.types import JSON_DECLARATION, JSON_VALUE, Declaration, declare, imports, parts_of
 
 Chosen = Mapping[str, Mapping[Declaration, str]]
 """For each app's file, what its declarations are called there."""
@@ -69,11 +68,11 @@ def _described(interfaces: Interfaces) -> list[tuple[str, ChannelClass]]:
 
 
 def _address(channel: type[StateChannel], routes: list[Route], report: Report) -> Address | None:
-    """The first route's, as it is the first that the URLconf tries."""
+    """The first route's that says what to write, as it is the first that the URLconf tries."""
     if not routes:
         report.warn(channel.label, "has no route, so it gets no class", "add one to the URLconf")
         return None
-    found = address_of(routes[0])
+    found = next((found for route in routes if (found := address_of(route)) is not None), None)
     if found is None:
         way_out = "use path(), or name every group and leave out alternatives"
         report.warn(channel.label, f"has the route {routes[0].path!r}, which can't be turned into a path", way_out)

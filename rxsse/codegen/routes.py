@@ -99,13 +99,13 @@ def _arguments(names: list[str], regex: str, known: Mapping[str, Any]) -> dict[s
     found: dict[str, Argument] = {}
     for name in names:
         taken = {argument.name for argument in found.values()}
-        term, slashes = _of_converter(known[name]) if name in known else (_of_group(name, regex), True)
+        term, slashes = _of_converter(known[name]) if name in known else _of_group(_group(name, regex))
         found[name] = Argument(parameter(name, taken), term, slashes)
     return found
 
 
 def _of_converter(converter: Any) -> tuple[Term, bool]:
-    slashes = re.fullmatch(converter.regex, "a/b") is not None
+    slashes = _takes_slashes(converter.regex)
     if isinstance(converter, converters.IntConverter):
         return NUMBER, False
     if isinstance(converter, _STRINGS):
@@ -119,8 +119,22 @@ def _of_converter(converter: Any) -> tuple[Term, bool]:
     return (NUMBER if _DIGITS.fullmatch(converter.regex) else union(NUMBER, STRING)), slashes
 
 
-def _of_group(name: str, regex: str) -> Term:
+def _of_group(group: str) -> tuple[Term, bool]:
     """A named group gives text; what consists of digits may come as a number."""
+    return (union(NUMBER, STRING) if _DIGITS.fullmatch(group) else STRING), _takes_slashes(group)
+
+
+def _group(name: str, regex: str) -> str:
+    """What is inside the named group."""
     _, _, rest = regex.partition(f"(?P<{name}>")
-    digits = _DIGITS.match(rest)
-    return union(NUMBER, STRING) if digits and rest[digits.end() : digits.end() + 1] == ")" else STRING
+    depth = 0
+    # Escapes and classes first: a parenthesis in them is none.
+    for part in re.finditer(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()]", rest):
+        depth += {"(": 1, ")": -1}.get(part[0], 0)
+        if depth < 0:
+            return rest[: part.start()]
+    return rest
+
+
+def _takes_slashes(regex: str) -> bool:
+    return any(re.fullmatch(regex, text) for text in ("a/b", "1/2", "/"))

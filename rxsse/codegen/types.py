@@ -105,6 +105,9 @@ class Declaration:
 
 
 STRING, NUMBER, BOOLEAN = Named("string"), Named("number"), Named("boolean")
+JSON_VALUE = Named("JsonValue")
+"""Declared in each file that names it."""
+JSON_DECLARATION = "type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };\n"
 NULL, UNKNOWN, NEVER = Named("null"), Named("unknown"), Named("never")
 
 
@@ -116,6 +119,8 @@ def union(*terms: Term) -> Term:
     flat.pop(NEVER, None)
     if UNKNOWN in flat:
         return UNKNOWN
+    if JSON_VALUE in flat:
+        return JSON_VALUE  # whatever else there is, it is JSON as well
     if {Literal("true"), Literal("false")} <= flat.keys():
         flat[BOOLEAN] = None
     wider = {STRING: "\"'", NUMBER: "-0123456789", BOOLEAN: "tf"}

@@ -1,0 +1,5 @@
+export interface Part {
+  id: number;
+  name: string;
+  weight: string;
+}

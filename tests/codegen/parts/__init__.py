@@ -1,0 +1,1 @@
+"""An app without channels, whose serializers others nest."""

@@ -1,0 +1,1 @@
+"""An app with every kind of column and field, for the mappings."""
