@@ -60,7 +60,7 @@ def issue(user: Any, credential: Any, place: str, seconds: int) -> str:
             raise NotExchangeable(f"{model.__name__} is not a row with a foreign key to its user")
         kind = model._meta.label_lower
     nonce = secrets.token_urlsafe(12)
-    expires = round((time.time() + seconds) * 1000)
+    expires = int((time.time() + seconds) * 1000)
     seal = _signer("seal", place).signature(_sealed(nonce, _states(known)[0], credential if kind else None))
     named = ["" if known is None else str(known.pk), kind, nonce, expires, seal]
     return _signer("ticket", place).sign_object(named)

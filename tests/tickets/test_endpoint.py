@@ -407,10 +407,12 @@ def test_whoever_may_not_read_any_more_is_told_so(port: int, signed: Client, use
     assert opens(port, url, ticket)  # the refusal has not used it up
 
 
-def test_an_anchor_that_is_gone_is_not_there(signed: Client, url: str) -> None:
-    ticket = ticket_from(signed, url)
-    Team.objects.all().delete()
+def test_an_anchor_that_is_gone_is_not_there(port: int, signed: Client, url: str, team: Team) -> None:
+    ticket, key = ticket_from(signed, url), team.pk
+    team.delete()
     assert Client().get(f"{url}?ticket={ticket}").status_code == 404
+    Team.objects.create(pk=key, name="again")
+    assert opens(port, url, ticket)  # what found nothing has not used it up
 
 
 def test_the_token_ends_the_stream_that_its_ticket_opened(port: int, signed: Client, user: User, token: str) -> None:
