@@ -147,7 +147,9 @@ const connected: Row = {
     return fail(machine, { failure: { status: null, reason: "The server fell silent." } }, moment);
   },
   snapshot: (machine, { state, cursor }, moment) => live({ ...machine, state, cursor }, moment),
-  mark: heardOnly,
+  // PROTOCOL compares nothing here. But a server that names a cursor believes that the snapshot was sent: if it was
+  // lost on the way, hearing marks must not keep the client waiting for it.
+  mark: (machine, { cursor }, moment) => (cursor === null ? heard(machine, moment) : machine),
   application: heardOnly,
   reset: (machine, _, moment) => ({ ...heard(machine, moment), phase: "awaiting" }),
   gone: (machine) => close(machine, new ChannelError("gone", "What the channel showed has been deleted.")),
