@@ -1,4 +1,5 @@
-"""What a write costs its writer: `python -m benchmarks.save [--rounds 300] [DATABASE ...]`.
+"""What a write costs its writer: `python -m benchmarks.save [--rounds 300] [--pause 2] [--write KIND ...]
+[DATABASE ...]`.
 
 The same writes bare (capture not installed), unwatched (installed, nobody watches the model), and
 watched, in one process and interleaved, on each database; watched through the feed of one process
@@ -28,7 +29,7 @@ from tests.services import postgresql_server
 
 DATABASES = ("sqlite", "postgresql", "careless")
 BATCH = 5  # writes per sample: enough to outweigh the clock, too few to be interrupted by other processes
-PAUSE = 0.002  # seconds before each, as between requests: what readers do with the one before is not the writer's cost
+PAUSE = 2.0  # milliseconds before each, as between requests: what readers do with the last one is not the writer's cost
 QUIET = 0.1  # the quantile of the samples that hardly anything else on the machine has disturbed
 
 Switch = Callable[[], None]
@@ -142,13 +143,13 @@ def queries(write: Callable[[], object]) -> int:
     return len(context)
 
 
-def sample(switch: Switch, write: Callable[[], object]) -> Callable[[], float]:
+def sample(switch: Switch, write: Callable[[], object], pause: float) -> Callable[[], float]:
     def run() -> float:
         switch()
         write()  # finds the caches of what was replaced empty, and what the case before left to be done under way
         seconds = 0.0
         for _ in range(BATCH):
-            time.sleep(PAUSE)
+            time.sleep(pause)
             begin = time.perf_counter()
             write()
             seconds += time.perf_counter() - begin
@@ -168,14 +169,16 @@ def server(database: str) -> Iterator[str]:
         yield database
 
 
-def measure(database: str, rounds: int) -> None:
-    """Measure on one database, in this process."""
+def measure(database: str, rounds: int, pause: float, kinds: list[str]) -> None:
+    """Measure ``kinds`` of writes (none: all) on one database, in this process."""
     with server(database) as vendor, site(vendor, "embedded"), switches() as cases:
-        print(f"{database}: {machine()}")
+        print(f"{database}, {pause:g} ms between writes: {machine()}")
         heads = [f"{head:>9}" for head in ("median µs", "x of bare", "quiet µs", "x of bare", "queries")]
         print(f"{'write':20} {'case':18}", *heads)
         for kind, write in writes().items():
-            samples = {name: sample(switch, write) for name, switch in cases.items()}
+            if kinds and kind not in kinds:
+                continue
+            samples = {name: sample(switch, write, pause / 1_000) for name, switch in cases.items()}
             interleave(samples, 3)  # what is loaded and cached once
             results = interleave(samples, rounds)
             for name, switch in cases.items():
@@ -193,16 +196,19 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("databases", nargs="*", metavar="DATABASE", help=", ".join(DATABASES))
     options.add_argument("--rounds", type=int, default=300)
+    options.add_argument("--pause", type=float, default=PAUSE, help="milliseconds before each write; 0: back to back")
+    options.add_argument("--write", action="append", default=[], metavar="KIND", help="only these, as in the table")
     options.add_argument("--listen", nargs=2, help=argparse.SUPPRESS)
     given = options.parse_args()
     if given.listen:
         listen(*given.listen)
         return
     if len(given.databases) == 1:
-        measure(given.databases[0], given.rounds)
+        measure(given.databases[0], given.rounds, given.pause, given.write)
         return
+    more = [f"--rounds={given.rounds}", f"--pause={given.pause}", *(f"--write={kind}" for kind in given.write)]
     for database in given.databases or DATABASES:  # Django takes its settings once: a process for each
-        subprocess.run([sys.executable, "-m", "benchmarks.save", database, "--rounds", str(given.rounds)], check=True)
+        subprocess.run([sys.executable, "-m", "benchmarks.save", database, *more], check=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import os
 import platform
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 
 
@@ -17,8 +17,8 @@ def machine() -> str:
     names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     processor = names[0].split(":", 1)[1].strip() if names else platform.processor()
     return (
-        f"{date.today()}, {len(os.sched_getaffinity(0))} cores of {processor}, Python {platform.python_version()}, "
-        f"Django {django.get_version()}, load {os.getloadavg()[0]:.1f}"
+        f"{datetime.now(UTC).date()}, {len(os.sched_getaffinity(0))} cores of {processor}, "
+        f"Python {platform.python_version()}, Django {django.get_version()}, load {os.getloadavg()[0]:.1f}"
     )
 
 

@@ -6,12 +6,13 @@ backend carries the same thing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 from urllib.parse import quote
+
+import orjson
 
 from rxsse.exceptions import ProtocolError
 
@@ -117,13 +118,13 @@ class Announcement:
 
     def encode(self) -> bytes:
         changes = [change.as_json() for change in self.changes]
-        return json.dumps([self.id, self.phase.value, self.database, changes], separators=(",", ":")).encode()
+        return orjson.dumps([self.id, self.phase.value, self.database, changes])
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
         """Raise `ProtocolError` on anything that `encode()` does not write."""
         try:
-            id_, phase, database, changes = json.loads(body)
+            id_, phase, database, changes = orjson.loads(body)
             read = tuple(Change.from_json(change) for change in _array(changes))
             return cls(_text(id_), Phase(phase), _text(database), read)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

@@ -17,9 +17,12 @@ from rxsse.messages import Announcement, Change, Phase
 
 logger = logging.getLogger("rxsse.deriving")
 
-# A writer says COMMITTED or WITHDRAWN right after the commit. One that is silent for this long
-# was killed in between: its rows are read once more and its announcement forgotten.
+# A writer says COMMITTED or WITHDRAWN right after the commit. One that is silent for this long may
+# have been killed in between: its rows are read once more.
 _SILENCE = 30.0
+# One that was merely paused, or whose statement takes so long, will commit yet: until then its rows
+# are looked at in every snapshot. After this long it is dead, and its announcement forgotten.
+_DEATH = 900.0
 
 Concerns = Callable[[Change], bool]
 
@@ -82,7 +85,8 @@ class Inbox:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self._mailboxes: set[Mailbox] = set()
-        self._prepared: dict[str, tuple[float, tuple[Change, ...]]] = {}
+        self._prepared: dict[str, tuple[float, tuple[Change, ...]]] = {}  # since when, and what
+        self._silent: set[str] = set()  # those of them that were silent for too long
 
     def mailbox(self, labels: frozenset[str], wake: Callable[[], None]) -> Mailbox:
         """A new mailbox; ``wake`` is called, with the lock held, whenever something arrives: it must not block."""
@@ -98,6 +102,7 @@ class Inbox:
     def announced(self, announcement: Announcement) -> None:
         with self.lock:
             known = self._prepared.pop(announcement.id, None)
+            self._silent.discard(announcement.id)
             if announcement.phase is Phase.PREPARED:
                 self._prepared[announcement.id] = (time.monotonic(), announcement.changes)
             elif announcement.phase is Phase.COMMITTED:
@@ -114,12 +119,16 @@ class Inbox:
                 mailbox.spoil()
 
     def sweep(self) -> None:
-        """Settle what was prepared so long ago that its writer must have died."""
-        limit = time.monotonic() - _SILENCE
+        """Settle what was prepared so long ago that its writer may have died, and forget what surely has."""
+        now = time.monotonic()
         with self.lock:
-            old = [id_ for id_, (since, _) in self._prepared.items() if since < limit]
-            for id_ in old:
-                self._settle(self._prepared.pop(id_)[1])
+            for id_, (since, changes) in tuple(self._prepared.items()):
+                if now - since > _SILENCE and id_ not in self._silent:
+                    self._silent.add(id_)
+                    self._settle(changes)
+                if now - since > _DEATH:
+                    del self._prepared[id_]
+                    self._silent.discard(id_)
 
     def prepared_for(self, labels: frozenset[str]) -> list[Change]:
         return [c for _, changes in self._prepared.values() for c in changes if c.model in labels]

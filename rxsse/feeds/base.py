@@ -39,6 +39,8 @@ class BaseFeed(ABC):
     def prepare(self, announcement: Announcement) -> bool:
         """Publish before the commit and wait, within the configured bound, until readers can see it.
 
+        It wakes nobody: readers may hear of it by their next `catch_up` only, or never where it
+        is over by then.
         Returns False where that failed; then `commit` must carry the changes. Never raises (I6).
         """
 
@@ -46,6 +48,7 @@ class BaseFeed(ABC):
     def commit(self, announcement: Announcement) -> None:
         """Publish COMMITTED or WITHDRAWN. May be sent after it returns. Never raises (I6).
 
+        One that has no changes stands for those of its PREPARED, and may arrive with them.
         Where it can't be delivered the feed remembers so, and makes every reader `gap` once
         the way is open again.
         """
@@ -54,7 +57,11 @@ class BaseFeed(ABC):
 
     @abstractmethod
     def listen(self, listener: Listener) -> None:
-        """Deliver what is published from now on to ``listener``, in order, until `close`."""
+        """Deliver what is published from now on to ``listener``, until `close`.
+
+        COMMITTED and WITHDRAWN come in order and by themselves. Of transactions under way it may
+        hear also where they began before. PREPARED, if it is delivered, comes before what ends it.
+        """
 
     @abstractmethod
     def watch(self, models: Iterable[str]) -> float:
@@ -66,7 +73,8 @@ class BaseFeed(ABC):
 
     @abstractmethod
     def catch_up(self) -> None:
-        """Return when everything published before this call has reached the listener.
+        """Return when everything published before this call has reached the listener: PREPARED of
+        every transaction that is under way now, and the end of every other one.
 
         Raises `Unavailable` where that can't be known within the configured bound.
         """

@@ -8,12 +8,14 @@ from collections.abc import Callable
 
 from rxsse.feeds.breaker import PAUSE, Breaker
 from rxsse.feeds.lines import Connection, Line
-from rxsse.messages import Announcement
+from rxsse.messages import Announcement, Phase
 
 logger = logging.getLogger(__name__)
 
 ANNOUNCEMENT = b"a"
 """The field of a stream entry that holds an encoded announcement."""
+COMMITTED = b"c"
+"""The field of a stream entry that holds an encoded PREPARED which is COMMITTED now."""
 GAP = b"gap"
 """The field of a stream entry that tells every reader to reconcile; its value is the reason."""
 
@@ -21,19 +23,25 @@ GAP = b"gap"
 class Publisher:
     """`prepare` is one round trip in the caller's thread, `commit` is half of one.
 
+    PREPARED goes into a hash and wakes nobody; COMMITTED takes it out again and puts it into the
+    stream, in this order: who reads first the hash and then the stream finds it at least once.
+
     Where something was not delivered, a thread tells every reader to reconcile, as soon as that
     is possible. What readers owe to a COMMITTED that nobody notices to be lost is small: its
     PREPARED was acknowledged, and they settle it themselves after a while.
     """
 
-    def __init__(self, connect: Callable[[], Connection], breaker: Breaker, stream: str, length: int) -> None:
+    def __init__(
+        self, connect: Callable[[], Connection], breaker: Breaker, *, stream: str, hash_: str, length: int
+    ) -> None:
         """``connect`` gives a connection that is not yet open; ``length``: about how many entries the stream keeps."""
         self._connect = connect
         self._breaker = breaker
-        words = [b"XADD", stream.encode(), b"MAXLEN", b"~", b"%d" % length, b"*"]
-        self._head = b"*%d\r\n" % (len(words) + 2) + b"".join(map(_packed, words))
+        self._add_to_stream = _beginning(b"XADD", stream.encode(), b"MAXLEN", b"~", b"%d" % length, b"*", more=2)
+        self._add_to_hash = _beginning(b"HSET", hash_.encode(), more=2)
+        self._take_from_hash = _beginning(b"HDEL", hash_.encode(), more=1)
         self._idle: list[Line] = []  # the last one used is the first one to be used again
-        self._acknowledged: set[str] = set()  # prepared and not yet committed
+        self._acknowledged: dict[str, bytes] = {}  # PREPARED as it was sent, of what is not yet committed
         self._lock = threading.Lock()
         self._lost = False
         self._mender: threading.Thread | None = None
@@ -42,27 +50,33 @@ class Publisher:
 
     def prepare(self, announcement: Announcement) -> bool:
         try:
-            command = self._add(ANNOUNCEMENT, announcement.encode())
+            body = _packed(announcement.encode())
+            command = b"%b%b%b" % (self._add_to_hash, _packed(announcement.id.encode()), body)
         except Exception:
             logger.exception("A transaction can't be announced: %r", announcement.id)
             return False
-        if not (self._breaker.passes() and self._send(command, waits=True)):
+        if not (self._breaker.passes() and self._send(command, replies=1, waits=True)):
             return False
-        self._acknowledged.add(announcement.id)
+        self._acknowledged[announcement.id] = body
         return True
 
     def commit(self, announcement: Announcement) -> None:
         if self._closed:
             return
+        prepared = self._acknowledged.pop(announcement.id, None)
         try:
-            command = self._add(ANNOUNCEMENT, announcement.encode())
+            if prepared is not None and not announcement.changes and announcement.phase is Phase.COMMITTED:
+                entry = self._entry(COMMITTED, prepared)
+            else:
+                entry = self._entry(ANNOUNCEMENT, _packed(announcement.encode()))
+            # Also where PREPARED failed: it may have arrived although nobody said so.
+            commands = b"%b%b%b" % (entry, self._take_from_hash, _packed(announcement.id.encode()))
         except Exception:
             logger.exception("A transaction can't be announced: %r", announcement.id)
-            command = self._add(GAP, b"an announcement could not be encoded")
+            commands = self._gap(b"an announcement could not be encoded") * 2  # two replies as well
         # One that says more than its PREPARED must not get lost unnoticed.
-        waits = bool(announcement.changes) or announcement.id not in self._acknowledged
-        self._acknowledged.discard(announcement.id)
-        if not (self._breaker.passes() and self._send(command, waits=waits)):
+        waits = bool(announcement.changes) or prepared is None
+        if not (self._breaker.passes() and self._send(commands, replies=2, waits=waits)):
             self._lose()
 
     def flush(self, seconds: float) -> None:
@@ -78,15 +92,18 @@ class Publisher:
         for line in self._idle:
             line.close()
 
-    def _add(self, field: bytes, value: bytes) -> bytes:
-        """The command that adds an entry, as the server reads it: most of it is ready beforehand."""
-        return b"%b%b%b" % (self._head, _packed(field), _packed(value))
+    def _entry(self, field: bytes, value: bytes) -> bytes:
+        """The command that adds an entry with the packed ``value`` to the stream."""
+        return b"%b%b%b" % (self._add_to_stream, _packed(field), value)
 
-    def _send(self, command: bytes, *, waits: bool) -> bool:
+    def _gap(self, reason: bytes) -> bytes:
+        return self._entry(GAP, _packed(reason))
+
+    def _send(self, commands: bytes, *, replies: int, waits: bool) -> bool:
         line: Line | None = None
         try:
             line = self._line()
-            line.send(command, waits=waits)
+            line.send(commands, replies=replies, waits=waits)
         except Exception as error:  # I6: whatever it is, it must not fail the write
             self._breaker.failed(error)
             return False
@@ -121,7 +138,7 @@ class Publisher:
     def _mend(self) -> None:
         while self._take_loss():
             last = self._ending.is_set()
-            if not self._send(self._add(GAP, b"announcements were lost on their way"), waits=True):
+            if not self._send(self._gap(b"announcements were lost on their way"), replies=1, waits=True):
                 if last:
                     self._mender = None
                     return
@@ -135,6 +152,11 @@ class Publisher:
             if not lost:
                 self._mender = None
             return lost
+
+
+def _beginning(*words: bytes, more: int) -> bytes:
+    """A command as the server reads it, all but its last words: what can be ready beforehand."""
+    return b"*%d\r\n" % (len(words) + more) + b"".join(map(_packed, words))
 
 
 def _packed(word: bytes) -> bytes:

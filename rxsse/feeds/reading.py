@@ -4,6 +4,10 @@ The position is the id of the last entry given to the listener. As long as a for
 still in the stream nothing after it has been trimmed, because a stream is trimmed from its
 beginning; when it is not there, the stream was trimmed past us or is another one. That audit is
 part of every `catch_up`; news that come one by one are delivered without it, until one is due.
+
+So is a look at the transactions that are under way. It comes first: one that is over by then is
+in the stream. Nothing wakes the reader when one begins, as nobody needs to know before he has
+taken a snapshot of the database and catches up.
 """
 
 from __future__ import annotations
@@ -14,15 +18,17 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import redis
 
 from rxsse.exceptions import ProtocolError, Unavailable
 from rxsse.feeds.base import Listener
+from rxsse.feeds.in_flight import InFlight
 from rxsse.feeds.interest import RENEWED, Interest
-from rxsse.feeds.publishing import ANNOUNCEMENT, GAP
-from rxsse.messages import Announcement
+from rxsse.feeds.publishing import ANNOUNCEMENT, COMMITTED, GAP
+from rxsse.messages import Announcement, Phase
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +53,7 @@ class Reader:
         listener: Listener,
         *,
         stream: str,
+        hash_: str,
         length: int,
         wait: float,
         settle: float,
@@ -57,6 +64,8 @@ class Reader:
         self._waiting = waiting
         self._interest = interest
         self._stream = stream
+        self._hash = hash_
+        self._in_flight = InFlight()
         self._length = length
         self._wait = wait
         self._settle = settle
@@ -167,21 +176,44 @@ class Reader:
             self._gap("the feed was out of reach")
             self._approve()
             return
+        prepared: Mapping[bytes, bytes] | None = None
         while not self._stopped.is_set():
             with self._client.pipeline(transaction=False) as pipeline:
+                if prepared is None:
+                    pipeline.hgetall(self._hash)
                 pipeline.xread({self._stream: self._position}, count=BATCH_LENGTH)
                 pipeline.xrange(self._stream, self._audited, self._audited, count=1)
                 pipeline.xlen(self._stream)
-                reply, found, length = pipeline.execute()
+                *first, reply, found, length = pipeline.execute()
+            if prepared is None:
+                prepared = first[0]
+                self._prepare(prepared)
             entries = _entries(reply)
             self._deliver(entries)
             if not (length < self._length if self._audited == BEGINNING else found):
                 if not entries:
                     self._position = self._end()
+                self._in_flight.forget()
                 self._gap("the feed was trimmed or replaced")
             self._approve()
             if len(entries) < BATCH_LENGTH:
+                self._finish(prepared)
                 return
+
+    def _prepare(self, prepared: Mapping[bytes, bytes]) -> None:
+        """Tell what is under way now."""
+        for announcement in self._in_flight.news(prepared, time.monotonic()):
+            if announcement is None:
+                self._gap("a transaction that is under way can't be read")
+            else:
+                self._announce(announcement)
+
+    def _finish(self, prepared: Mapping[bytes, bytes]) -> None:
+        """See to what is under way no more, of which the stream said nothing, and to what never will be over."""
+        for announcement in self._in_flight.vanished(prepared):
+            self._announce(announcement)
+        if abandoned := self._in_flight.abandoned(time.monotonic()):
+            self._client.hdel(self._hash, *abandoned)
 
     def _approve(self) -> None:
         """Up to the position everything was delivered, or a gap told."""
@@ -205,11 +237,15 @@ class Reader:
             self._gap(fields[GAP].decode(errors="replace"))
             return
         try:
-            announcement = Announcement.decode(fields[ANNOUNCEMENT])
+            announcement = _announcement(fields)
         except (ProtocolError, KeyError):
             logger.warning("The feed's entry %r is not an announcement", id_)
             self._gap("an entry of the feed can't be read")
             return
+        self._in_flight.over(announcement.id)
+        self._announce(announcement)
+
+    def _announce(self, announcement: Announcement) -> None:
         try:
             self.listener.announced(announcement)
         except Exception:
@@ -226,6 +262,12 @@ class Reader:
     def _end(self) -> bytes:
         entries: Any = self._client.xrevrange(self._stream, count=1)
         return entries[0][0] if entries else BEGINNING
+
+
+def _announcement(fields: Mapping[bytes, bytes]) -> Announcement:
+    if COMMITTED in fields:
+        return replace(Announcement.decode(fields[COMMITTED]), phase=Phase.COMMITTED)
+    return Announcement.decode(fields[ANNOUNCEMENT])
 
 
 def _entries(reply: Any) -> Entries:

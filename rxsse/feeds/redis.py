@@ -1,4 +1,4 @@
-"""The feed between processes, over a capped Redis stream; knows its parts, not what they say."""
+"""The feed between processes, over a capped Redis stream and a hash; knows its parts, not what they say."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rxsse.messages import Announcement
 
 
 class RedisFeed(BaseFeed):
-    """Keys: the stream ``PREFIX:feed`` and the hash ``PREFIX:interest``.
+    """Keys: the stream ``PREFIX:feed``, the hashes ``PREFIX:prepared`` and ``PREFIX:interest``.
 
     After a fork the child's end is as new: it listens to nothing and watches nothing.
     """
@@ -43,7 +43,13 @@ class RedisFeed(BaseFeed):
         breaker = Breaker()
         # What is sent again, and when, the publisher knows better.
         connect = _client(settings, settings.ANNOUNCE_TIMEOUT, retries=0).connection_pool.make_connection
-        self._publisher = Publisher(connect, breaker, f"{settings.PREFIX}:feed", settings.FEED_LENGTH)
+        self._publisher = Publisher(
+            connect,
+            breaker,
+            stream=f"{settings.PREFIX}:feed",
+            hash_=f"{settings.PREFIX}:prepared",
+            length=settings.FEED_LENGTH,
+        )
         self._interest = Interest(
             self._writing,
             self._owning,
@@ -80,6 +86,7 @@ class RedisFeed(BaseFeed):
                 self._interest,
                 listener,
                 stream=f"{settings.PREFIX}:feed",
+                hash_=f"{settings.PREFIX}:prepared",
                 length=settings.FEED_LENGTH,
                 wait=settings.BACKEND_TIMEOUT,
                 settle=settings.INTEREST_TTL + settings.ANNOUNCE_TIMEOUT,

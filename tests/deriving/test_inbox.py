@@ -149,9 +149,27 @@ def test_a_writer_that_fell_silent_is_read_once_more(post: Post, monkeypatch: py
     now[0] += 11
     post.inbox.sweep()
     assert post.mailbox.waiting
-    assert post.read().changes == (change("1"), change("2"))
-    # Only "b" is still open; "a" was slow, not dead, and says so: anything may have happened.
+    assert post.read().changes == (change("1"), change("1"), change("2"))
+    # Whether "a" is dead or only slow is not known: its rows stay under suspicion, and wake nobody again.
+    post.inbox.sweep()
+    assert not post.mailbox.waiting
+    assert post.read() == Dirt((change("1"), change("2")))
+    post.say("a", Phase.COMMITTED)
+    assert post.read() == Dirt((change("1"), change("2")))
     assert post.read() == Dirt((change("2"),))
+
+
+def test_a_writer_that_was_silent_for_long_is_forgotten(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    post.say("a", Phase.PREPARED, change("1"))
+    now[0] += 901
+    post.inbox.sweep()
+    assert post.read() == Dirt((change("1"),))
+    assert post.read() == Dirt()
+    assert not post.inbox._prepared
+    assert not post.inbox._silent
+    # It was alive after all, and anything may have happened.
     post.say("a", Phase.COMMITTED)
     assert post.read().whole
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rxsse.messages import Announcement, Change, Operation, Phase
 
 
@@ -24,6 +26,11 @@ class Recorder:
         return [announcement.id for announcement in self.announcements]
 
     @property
+    def over(self) -> list[str]:
+        """The ids of what is said to be committed or withdrawn."""
+        return [told.id for told in self.announcements if told.phase is not Phase.PREPARED]
+
+    @property
     def gaps(self) -> list[str]:
         return [told for told in self.told if isinstance(told, str)]
 
@@ -34,4 +41,10 @@ def prepared(id_: str, model: str = "app.thing") -> Announcement:
 
 
 def committed(id_: str) -> Announcement:
+    """As a writer says it whose PREPARED was taken."""
     return Announcement(id_, Phase.COMMITTED, "default")
+
+
+def carried(id_: str) -> Announcement:
+    """COMMITTED with all the changes of its PREPARED."""
+    return replace(prepared(id_), phase=Phase.COMMITTED)

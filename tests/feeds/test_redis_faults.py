@@ -14,10 +14,10 @@ import redis
 
 from rxsse.conf import Settings
 from rxsse.exceptions import Unavailable
-from rxsse.feeds import publishing, reading
+from rxsse.feeds import in_flight, publishing, reading
 from rxsse.feeds.redis import RedisFeed
-from rxsse.messages import Announcement
-from tests.feeds.recording import Recorder, committed, prepared
+from rxsse.messages import Announcement, Phase
+from tests.feeds.recording import Recorder, carried, committed, prepared
 from tests.services import Server
 from tests.waiting import until
 
@@ -51,7 +51,8 @@ def recorder() -> Recorder:
 def reaches(feed: RedisFeed, recorder: Recorder, id_: str) -> None:
     """Announce until Redis takes it, and wait for it to arrive."""
     until(lambda: feed.prepare(prepared(id_)))
-    until(lambda: id_ in recorder.ids)
+    feed.commit(committed(id_))
+    until(lambda: id_ in recorder.over)
 
 
 @pytest.mark.parametrize("fault", ["stop", "pause"])
@@ -106,7 +107,7 @@ def test_a_redis_that_comes_back_empty(own_redis: Server, open_feed: Open, recor
     assert any("out of reach" in gap for gap in recorder.gaps)
     assert writer.is_watched("app.thing")
     reaches(writer, recorder, "2")
-    assert recorder.ids.count("1") == recorder.ids.count("2") == 1
+    assert recorder.over == ["1", "2"]
 
 
 def test_a_redis_that_hangs_is_left_and_found_again(own_redis: Server, open_feed: Open, recorder: Recorder) -> None:
@@ -154,10 +155,10 @@ def test_a_reader_that_falls_out_of_the_stream_is_told(redis_url: str, open_feed
     slow = Slow()
     feed = open_feed(redis_url, FEED_LENGTH=100)
     feed.listen(slow)
-    assert feed.prepare(prepared("first"))
+    feed.commit(carried("first"))
     assert asked.wait(20)
     for number in range(1_000):
-        assert feed.prepare(prepared(str(number)))
+        feed.commit(carried(str(number)))
     go_on.set()
     until(lambda: "999" in slow.ids)
     until(lambda: any("trimmed" in gap for gap in slow.gaps))
@@ -176,7 +177,7 @@ def test_a_stream_trimmed_before_the_first_entry_was_read(
     feed = open_feed(redis_url, FEED_LENGTH=100)
     feed.listen(recorder)
     for number in range(1_000):
-        feed.prepare(prepared(str(number)))
+        feed.commit(carried(str(number)))
     feed.catch_up()
     assert recorder.ids[-1] == "999"
     assert len(recorder.gaps) == 1
@@ -190,9 +191,9 @@ def test_a_catch_up_of_many_batches(
     feed = open_feed(redis_url)
     feed.listen(recorder)
     for number in range(50):
-        feed.prepare(prepared(str(number)))
+        feed.commit(carried(str(number)))
     feed.catch_up()
-    assert recorder.told == [prepared(str(number)) for number in range(50)]
+    assert recorder.told == [carried(str(number)) for number in range(50)]
 
 
 @pytest.mark.parametrize("first", ["1-1", None])
@@ -204,15 +205,15 @@ def test_a_stream_that_was_replaced(
     reaches(feed, recorder, "1")
     client.delete(f"{prefix}:feed")
     if first:  # as after a restart with the clock set back
-        client.xadd(f"{prefix}:feed", {publishing.ANNOUNCEMENT: prepared("missed").encode()}, id=first)
+        client.xadd(f"{prefix}:feed", {publishing.ANNOUNCEMENT: carried("missed").encode()}, id=first)
         feed.catch_up()
         assert any("replaced" in gap for gap in recorder.gaps)
-        client.xadd(f"{prefix}:feed", {publishing.ANNOUNCEMENT: prepared("2").encode()}, id="1-2")
+        client.xadd(f"{prefix}:feed", {publishing.ANNOUNCEMENT: carried("2").encode()}, id="1-2")
     else:
         reaches(feed, recorder, "2")
     feed.catch_up()
     until(lambda: any("replaced" in gap for gap in recorder.gaps))
-    assert recorder.ids == ["1", "2"]
+    assert recorder.over == ["1", "2"]
 
 
 @pytest.mark.parametrize(
@@ -227,7 +228,70 @@ def test_nonsense_in_the_stream_is_a_gap(
     client.xadd(f"{prefix}:feed", entry)  # type: ignore[arg-type]
     reaches(feed, recorder, "1")
     assert isinstance(recorder.told[0], str)
-    assert len(recorder.told) == 2
+    assert (len(recorder.gaps), recorder.over) == (1, ["1"])
+
+
+@pytest.mark.parametrize("body", [b"nonsense", b"", b"[" * 100_000])
+def test_nonsense_under_way_is_a_gap_once(
+    redis_url: str, open_feed: Open, client: redis.Redis, prefix: str, recorder: Recorder, body: bytes
+) -> None:
+    feed = open_feed(redis_url)
+    feed.listen(recorder)
+    client.hset(f"{prefix}:prepared", "odd", body)  # type: ignore[arg-type]
+    feed.catch_up()
+    feed.catch_up()
+    assert len(recorder.gaps) == len(recorder.told) == 1
+    reaches(feed, recorder, "1")
+    client.hdel(f"{prefix}:prepared", "odd")
+    feed.catch_up()
+    assert (len(recorder.gaps), recorder.over) == (1, ["1"])
+
+
+def test_what_vanishes_without_a_word_is_read_once_more(
+    redis_url: str, open_feed: Open, client: redis.Redis, prefix: str, recorder: Recorder
+) -> None:
+    feed = open_feed(redis_url)
+    feed.listen(recorder)
+    assert feed.prepare(prepared("1"))
+    feed.catch_up()
+    client.hdel(f"{prefix}:prepared", "1")  # as when only the second of a writer's two commands was taken
+    feed.catch_up()
+    feed.catch_up()
+    assert recorder.told == [prepared("1"), carried("1")]
+
+
+def test_what_a_dead_writer_left_under_way_is_taken_out(
+    redis_url: str,
+    open_feed: Open,
+    client: redis.Redis,
+    prefix: str,
+    recorder: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    feed = open_feed(redis_url)
+    feed.listen(recorder)
+    assert feed.prepare(prepared("1"))
+    feed.catch_up()
+    assert client.hkeys(f"{prefix}:prepared") == [b"1"]
+    monkeypatch.setattr(in_flight, "ABANDONED", -1.0)
+    feed.catch_up()
+    assert client.hkeys(f"{prefix}:prepared") == []
+    feed.catch_up()
+    assert recorder.told == [prepared("1"), carried("1")]
+
+
+def test_what_is_under_way_leaves_with_its_end(
+    redis_url: str, open_feed: Open, client: redis.Redis, prefix: str, recorder: Recorder
+) -> None:
+    feed = open_feed(redis_url)
+    feed.listen(recorder)
+    ends = [committed("0"), carried("1"), Announcement("2", Phase.WITHDRAWN, "default")]
+    for end in ends:
+        assert feed.prepare(prepared(end.id))
+        feed.commit(end)
+    until(lambda: recorder.over == ["0", "1", "2"])
+    until(lambda: not client.hlen(f"{prefix}:prepared"))
+    assert recorder.gaps == []
 
 
 def test_a_gap_listener_that_raises_misses_nothing_that_follows(
@@ -243,14 +307,15 @@ def test_a_gap_listener_that_raises_misses_nothing_that_follows(
     feed.listen(fragile)
     client.xadd(f"{prefix}:feed", {publishing.GAP: b"\xff"})
     reaches(feed, fragile, "1")
-    assert len(fragile.told) == 2
+    assert (len(fragile.gaps), fragile.over) == (1, ["1"])
 
 
 def test_a_key_of_the_wrong_kind_fails_no_write(
     redis_url: str, open_feed: Open, client: redis.Redis, prefix: str, recorder: Recorder
 ) -> None:
-    client.set(f"{prefix}:feed", "x")
-    client.set(f"{prefix}:interest", "x")
+    keys = [f"{prefix}:{name}" for name in ("feed", "prepared", "interest")]
+    for key in keys:
+        client.set(key, "x")
     feed = open_feed(redis_url)
     feed.listen(recorder)
     assert not feed.prepare(prepared("1"))
@@ -259,7 +324,7 @@ def test_a_key_of_the_wrong_kind_fails_no_write(
         feed.watch(["app.thing"])
     with pytest.raises(Unavailable):
         feed.catch_up()
-    client.delete(f"{prefix}:feed", f"{prefix}:interest")
+    client.delete(*keys)
     reaches(feed, recorder, "2")
 
 
@@ -326,6 +391,7 @@ def test_both_sides_of_a_fork_announce(redis_url: str, open_feed: Open, recorder
             feed.prepare(prepared("child"))
             feed.commit(committed("child, too"))
             feed.catch_up()
+            feed.commit(committed("child"))
             feed.close()
             status = 0 if "child" in mine.ids else 2
         finally:
@@ -333,8 +399,8 @@ def test_both_sides_of_a_fork_announce(redis_url: str, open_feed: Open, recorder
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     feed.commit(committed("parent"))
     until(lambda: "parent" in recorder.ids)
-    until(lambda: len(recorder.ids) == 4)
-    assert sorted(recorder.ids) == ["before", "child", "child, too", "parent"]
+    until(lambda: len(recorder.over) == 4)
+    assert sorted(recorder.over) == ["before", "child", "child, too", "parent"]
 
 
 def test_what_was_sent_arrives_when_the_interpreter_exits(
@@ -349,7 +415,7 @@ def test_what_was_sent_arrives_when_the_interpreter_exits(
         "for number in range(300): feed.prepare(prepared(str(number))) and feed.commit(committed(str(number)))\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
-    until(lambda: len(recorder.ids) == 600)
+    until(lambda: len(recorder.over) == 300)
     assert recorder.gaps == []
 
 
