@@ -24,14 +24,14 @@ export class PatchError extends Error {
  * the result shares them with the operations.
  */
 export function applyPatch<T>(document: T, operations: readonly Operation[]): T {
-  if (!Array.isArray(operations)) throw new PatchError("A patch is an array of operations [rfc6902 §3].");
+  if (!Array.isArray(operations)) throw new PatchError("A patch is an array of operations.");
   const draft = new Draft(document);
   for (const [index, operation] of (operations as readonly (Operation | null)[]).entries()) {
     try {
       draft.run(operation);
-    } catch (cause) {
+    } catch (error) {
       const place = `Operation ${index} (${quote(operation?.op)} ${quote(operation?.path)})`;
-      throw new PatchError(`${place}: ${(cause as Error).message}`, { cause });
+      throw new PatchError(`${place}: ${(error as Error).message}`);
     }
   }
   return draft.top[""] as T;
@@ -55,6 +55,7 @@ class Draft {
     this.#owned = new Set([this.top]);
   }
 
+  /** One operation [rfc6902 §4]. */
   run(operation: Operation | null): void {
     switch (operation?.op) {
       case "add":
@@ -73,11 +74,10 @@ class Draft {
         this.#copy(operation.from, operation.path);
         break;
       case "test":
-        if (!same(this.#get(operation.path), given(operation.value), byValue))
-          refuse("the value differs [rfc6902 §4.6].");
+        if (!same(this.#get(operation.path), given(operation.value), byValue)) refuse("the value differs.");
         break;
       default:
-        refuse("an op is add, remove, replace, move, copy or test [rfc6902 §4].");
+        refuse("an op is add, remove, replace, move, copy or test.");
     }
   }
 
@@ -109,7 +109,7 @@ class Draft {
   #move(from: string, path: string): void {
     const value = this.#get(from);
     if (from === path) return;
-    if (`${path}/`.startsWith(`${from}/`)) refuse("a value can't be moved into itself [rfc6902 §4.4].");
+    if (`${path}/`.startsWith(`${from}/`)) refuse("a value can't be moved into itself.");
     // Copied at its full length, an array has room for what goes back into it.
     this.#at(from, (container) => this.#own(container));
     this.#remove(from);
@@ -132,9 +132,10 @@ class Draft {
     return value;
   }
 
+  /** Makes the edit at the place that `pointer` names [rfc6901 §3, §4]. */
   #at(pointer: string, edit: Edit): void {
     if (typeof pointer !== "string" || /^[^/]|~(?![01])/.test(pointer)) {
-      refuse("path and from are JSON pointers [rfc6901 §3].");
+      refuse("path and from are JSON pointers.");
     }
     this.#walk(this.top, pointer, 0, edit);
   }
@@ -186,7 +187,7 @@ function member(container: Container, key: string): unknown {
 /** The index that `key` stands for; `behind`: how many places behind the end exist too. */
 function indexOf(key: string, array: readonly unknown[], behind = 0): number {
   if (/^(0|[1-9]\d*)$/.test(key) && Number(key) < array.length + behind) return Number(key);
-  return refuse(`${quote(key)} is no index in an array of ${array.length} [rfc6901 §4].`);
+  return refuse(`${quote(key)} is no index in an array of ${array.length}.`);
 }
 
 function put(container: Container, key: string, value: unknown): Container {
@@ -200,7 +201,7 @@ function put(container: Container, key: string, value: unknown): Container {
 }
 
 function given(value: unknown): unknown {
-  return value === undefined ? refuse("it has no value [rfc6902 §4].") : value;
+  return value === undefined ? refuse("it has no value.") : value;
 }
 
 /** Whether two values are the same JSON, in which the order of members means nothing; `alike` compares the rest. */
