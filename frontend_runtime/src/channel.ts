@@ -29,6 +29,8 @@ export interface ChannelOptions<State> {
   readonly credentials?: RequestCredentials | undefined;
   /** A state that the page came with; the stream goes on from there, without a second snapshot. */
   readonly initial?: Initial<State> | undefined;
+  /** Milliseconds to the first attempt to reconnect (`RETRY_MILLISECONDS`), which an `EventSource` can't read. 2,000. */
+  readonly retryMs?: number | undefined;
   /** Milliseconds that a connection stays open after its last subscriber has left. 1,000. */
   readonly graceMs?: number | undefined;
   /** Milliseconds between the server's marks (`MARK_SECONDS`). 15,000. After three without a sign of life it reconnects. */
@@ -45,6 +47,8 @@ export function configure(options: Defaults): void {
   defaults = { ...defaults, ...options };
 }
 
+/** The server's `RETRY_MILLISECONDS`. */
+const RETRY = 2_000;
 /** Long enough for a change of pages that shows the same thing again, short enough to spare the server. */
 const GRACE = 1_000;
 /** The server's `MARK_SECONDS`. */
@@ -138,6 +142,7 @@ export abstract class StateChannel<State, Rows extends object = {}> {
       credentials: own.credentials ?? defaults.credentials,
       transport: typeof transport === "string" ? TRANSPORTS[transport] : transport,
       graceMs: own.graceMs ?? defaults.graceMs ?? GRACE,
+      retry: own.retryMs ?? defaults.retryMs ?? RETRY,
       markInterval: own.markIntervalMs ?? defaults.markIntervalMs ?? MARK_INTERVAL,
     };
   }

@@ -67,6 +67,7 @@ export interface Key extends Source {
   readonly kind: unknown;
   readonly graceMs: number;
   readonly markInterval: number;
+  readonly retry: number;
 }
 
 /** Those that somebody listens to, or did a moment ago. By URL, because tokens and transports may be anything. */
@@ -105,17 +106,14 @@ export class Connection<State> {
   constructor(key: Key, initial: Initial<State> | undefined, snapshot: ChannelSnapshot<State>) {
     this.key = key;
     this.snapshot = snapshot;
-    const { markInterval } = key;
-    this.#stream = new Stream(key, { initial, markInterval }, (signal, before) => this.#observe(signal, before));
+    this.#stream = new Stream(key, { ...key, initial }, (signal, before) => this.#observe(signal, before));
   }
 
   subscribe(listener: () => void): () => void {
-    const leave = this.#attach(this.#listeners, () => listener());
-    if (!this.#isRead) {
-      this.#isRead = true;
-      this.#stream.send({ type: "start" });
-    }
-    return leave;
+    // First this, so that the listener isn't called before its subscriber has got the function to leave with.
+    if (!this.#isRead) this.#stream.send({ type: "start" });
+    this.#isRead = true;
+    return this.#attach(this.#listeners, () => listener());
   }
 
   onPatch(listener: (patch: AppliedPatch) => void): () => void {

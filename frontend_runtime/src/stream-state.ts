@@ -66,8 +66,6 @@ export interface Machine<State> {
   readonly noConnectionSince: number | null;
 }
 
-/** What `retry` is until the server has said so: the server's own default, in milliseconds. */
-const RETRY = 2_000;
 /** Milliseconds that growing pauses grow to, before chance: who looks at a page waits half a minute at most. */
 const LONGEST_PAUSE = 15_000;
 /** Milliseconds after which a connection has proved good. What fails sooner, again and again, must wait longer. */
@@ -78,9 +76,11 @@ export interface Beginning<State> {
   readonly canRefresh: boolean;
   /** Milliseconds between marks. */
   readonly markInterval: number;
+  /** What `retry` is until the server has said so. */
+  readonly retry: number;
 }
 
-export function begin<State>({ initial, canRefresh, markInterval }: Beginning<State>): Machine<State> {
+export function begin<State>({ initial, canRefresh, markInterval, retry }: Beginning<State>): Machine<State> {
   return {
     phase: "idle",
     state: initial?.state,
@@ -90,7 +90,7 @@ export function begin<State>({ initial, canRefresh, markInterval }: Beginning<St
     failures: 0,
     refreshed: false,
     canRefresh,
-    retry: RETRY,
+    retry,
     patience: 3 * markInterval, // PROTOCOL, "Applying"
     deadline: null,
     connectedSince: null,

@@ -10,7 +10,7 @@ export class Reader<State = unknown> {
   online = true;
 
   constructor(initial?: { state: State; cursor: string }, canRefresh = false) {
-    this.machine = begin<State>({ initial, canRefresh, markInterval: 15_000 });
+    this.machine = begin<State>({ initial, canRefresh, markInterval: 15_000, retry: 2_000 });
   }
 
   get moment(): Moment {

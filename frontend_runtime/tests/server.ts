@@ -55,8 +55,8 @@ export class Exchange {
 export class Server {
   /** Every request so far, as `"GET /path"`. */
   readonly log: string[] = [];
-  /** What a `POST …?ticket` is answered with. */
-  ticketStatus = 201;
+  /** What a `POST …?ticket` is answered with, one after the other; then 201. */
+  readonly ticketStatuses: number[] = [];
   /** What a `HEAD` is answered with. */
   headStatus = 200;
   readonly #waiting: Exchange[] = [];
@@ -104,7 +104,7 @@ export class Server {
     response.on("error", () => undefined);
     if (request.method === "POST") {
       this.authorizations.push(request.headers.authorization);
-      const status = this.ticketStatus;
+      const status = this.ticketStatuses.shift() ?? 201;
       this.#tickets += 1;
       const body = JSON.stringify(
         status === 201 ? { ticket: `t${String(this.#tickets)}`, expires_in: 30 } : { detail: "No." },

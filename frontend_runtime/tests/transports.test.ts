@@ -113,7 +113,7 @@ describe.each(Object.keys(TRANSPORTS))("%s", (name) => {
   });
 
   test.each([401, 403, 404, 429, 503])("status %i with a token is reported", async (status) => {
-    server.ticketStatus = status;
+    server.ticketStatuses.push(status);
     const [record] = begin({ authorization: "Token abc" });
     if (name === "fetch") (await server.accept()).answer(status, { "Retry-After": "7" }, "{}");
     await vi.waitFor(() => expect(record.told).toEqual(["failed"]));
@@ -195,7 +195,7 @@ describe("eventsource", () => {
       EventSource: NodeEventSource as unknown as typeof EventSource,
       async fetch(...given) {
         const response = await fetch(...given);
-        (stream as OpenStream | undefined)?.close();
+        stream?.close();
         return response;
       },
     });

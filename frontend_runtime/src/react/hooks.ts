@@ -94,7 +94,17 @@ function useSameChannel<State>(channel: AnyChannel<State> | null): AnyChannel<St
   const same = useMemo(
     () => channel,
     // eslint-disable-next-line react-hooks/exhaustive-deps -- All that a key has; a function made in a render is a new one each time.
-    [key?.kind, key?.url, token, key?.scheme, key?.credentials, key?.transport, key?.graceMs, key?.markInterval],
+    [
+      key?.kind,
+      key?.url,
+      token,
+      key?.scheme,
+      key?.credentials,
+      key?.transport,
+      key?.graceMs,
+      key?.markInterval,
+      key?.retry,
+    ],
   );
   useEffect(() => {
     if (same && channel && same !== channel && token === "function") same.adoptToken(channel);

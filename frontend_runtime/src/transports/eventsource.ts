@@ -88,7 +88,10 @@ function watch(source: EventSource, request: StreamRequest, receiver: Receiver, 
     const refused = !opened && source.readyState === 2; // CLOSED: there was an answer, and no stream in it [sse].
     source.close();
     // EventSource doesn't tell what the answer was. With a ticket, the next attempt to get one will.
-    if (!refused || request.authorization !== null) return receiver.failed(LOST);
+    if (!refused || request.authorization !== null) {
+      receiver.failed(LOST);
+      return;
+    }
     ask(request.url, "HEAD", "text/event-stream").then(
       (response) => receiver.failed(failureOf(response)),
       () => receiver.failed(LOST),

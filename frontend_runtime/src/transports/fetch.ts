@@ -53,7 +53,10 @@ async function read(
   const reader = body.getReader();
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return receiver.failed(LOST);
+    if (done) {
+      receiver.failed(LOST);
+      return;
+    }
     parser.feed(decoder.decode(value, { stream: true }));
   }
 }
