@@ -36,6 +36,9 @@ BEGINNING = b"0-0"
 BATCH_LENGTH = 500  # Entries per read: bounds memory, and costs a round trip only to who is far behind.
 BLOCK = 1.0
 """Seconds that a read waits for news, and between two audits at most, whether anything comes or not."""
+BURST = 0.003
+"""Seconds between two reads while news keep coming: a burst of writes wakes a reader every few of them, not by each.
+Shorter than it takes to derive what one of them has changed."""
 LONGEST_PAUSE = 1.0
 """Seconds between two attempts at a dead Redis, at most: the delay that its return costs."""
 
@@ -155,6 +158,8 @@ class Reader:
             self._deliver(_entries(reply))
             if self._audit_is_due():
                 self._pull()
+        if reply:
+            self._stopped.wait(BURST)
 
     def _audit_is_due(self) -> bool:
         # An empty stream has nothing to know it by, and an audited entry must not be trimmed just
