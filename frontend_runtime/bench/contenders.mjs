@@ -8,7 +8,7 @@ import jsonpatch from "jsonpatch";
 import { apply as applyWithMutative } from "mutative";
 import { createRequire } from "node:module";
 import { applyPatch as applyInPlace } from "rfc6902";
-import { applyPatches as applyWithStructura, enableAutoFreeze } from "structurajs";
+import { applyPatches as applyWithStructura } from "structurajs";
 
 enablePatches();
 const freezing = new Immer({ autoFreeze: true });
@@ -24,7 +24,11 @@ const bundle = await build({
 const { applyPatch } = await import(`data:text/javascript,${encodeURIComponent(bundle.outputFiles[0].text)}`);
 
 const asIs = (patch) => patch;
-const keys = (pointer) => pointer.split("/").slice(1).map((key) => (/^\d+$/.test(key) ? Number(key) : key));
+const keys = (pointer) =>
+  pointer
+    .split("/")
+    .slice(1)
+    .map((key) => (/^\d+$/.test(key) ? Number(key) : key));
 
 /** The dialect of immer and mutative: paths as arrays; a move is a removal and an insertion of the value. */
 function withArrayPaths(patch, document) {
@@ -38,10 +42,18 @@ function withArrayPaths(patch, document) {
   });
 }
 
+/** The dialect of structurajs: the same with pointers. */
+const withPointers = (patch, document) =>
+  withArrayPaths(patch, document).map((operation) => ({ ...operation, path: `/${operation.path.join("/")}` }));
+
 export const contenders = [
   { name: "rxsse", prepare: asIs, apply: applyPatch },
   { name: "immutable-json-patch", prepare: asIs, apply: (document, patch) => immutableJSONPatch(document, patch) },
-  { name: "json-touch-patch", prepare: asIs, apply: (document, patch) => touchPatch(document, patch, { strict: true }) },
+  {
+    name: "json-touch-patch",
+    prepare: asIs,
+    apply: (document, patch) => touchPatch(document, patch, { strict: true }),
+  },
   { name: "jsonpatch", prepare: asIs, apply: (document, patch) => jsonpatch.apply_patch(document, patch) },
   { name: "mutative", prepare: withArrayPaths, apply: (document, patch) => applyWithMutative(document, patch) },
   {
@@ -51,12 +63,13 @@ export const contenders = [
   },
   {
     name: "immer, freezing",
+    freezes: true,
     prepare: withArrayPaths,
     apply: (document, patch) => freezing.applyPatches(document, patch),
   },
   {
     name: "structurajs",
-    prepare: withArrayPaths,
+    prepare: withPointers,
     apply: (document, patch) => applyWithStructura(document, patch),
   },
   {

@@ -2,7 +2,7 @@
  * Measures `applyPatch` beside every published library known to share structure, and one that mutates, for reference.
  *
  * One process, rounds in which each library has a turn in an order of its own, medians of the rounds. Each result is
- * first compared with what fast-json-patch makes of a deep copy. `npm run bench`, or `npm run bench -- 200` for more rounds.
+ * first compared with what fast-json-patch makes of a deep copy. `npm run bench`, or `npm run bench -- 1000` for more rounds.
  */
 import assert from "node:assert/strict";
 import { cpus } from "node:os";
@@ -12,17 +12,17 @@ import { runInNewContext } from "node:vm";
 import { contenders, versions } from "./contenders.mjs";
 import { scenarios } from "./scenarios.mjs";
 
-const ROUNDS = Number(process.argv[2] ?? 60);
-/** How long a turn takes, about, in microseconds. */
-const TURN = 4000;
-/** Turns before anything is measured: the compiler has had its say. */
-const WARM_UP = 25;
+const ROUNDS = Number(process.argv[2] ?? 300);
+/** How long a turn takes, about, in microseconds: short, so that other processes interrupt few of them. */
+const TURN = 500;
+/** How long each is run before anything is measured, so that the compiler has had its say. Microseconds. */
+const WARM_UP = 300_000;
 
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc");
 
-/** Microseconds per application. The results are kept as long as the next one is made, as a store would. */
-function turn({ apply, patches }, document, repetitions) {
+/** Microseconds per application. Each result is kept while the next one is made, as a store would. */
+function turn({ apply, patches, document }, repetitions) {
   let result = document;
   const start = process.hrtime.bigint();
   for (let i = 0; i < repetitions; i++) result = apply(document, patches[i % patches.length]);
@@ -47,18 +47,21 @@ function verify({ apply, patches, name, mutates }, scenario) {
     const text = JSON.stringify(before);
     const result = apply(before, patch);
     const expected = scenario.expected(scenario.document(), scenario.patches[index]);
-    assert.deepEqual(JSON.parse(JSON.stringify(result)), expected, `${name}: wrong`);
+    assert.deepEqual(JSON.parse(JSON.stringify(result)), expected, "gives another result");
     if (mutates) return;
-    assert.equal(JSON.stringify(before), text, `${name} mutates`);
-    assert.equal(scenario.untouched(result), scenario.untouched(before), `${name} does not share`);
+    assert.equal(JSON.stringify(before), text, "mutates its input");
+    assert.equal(scenario.untouched(result), scenario.untouched(before), "copies what is not touched");
   });
 }
 
 function measure(scenario) {
+  const shared = scenario.document();
   const entrants = contenders.flatMap((contender) => {
     const patches = scenario.patches.map((patch) => contender.prepare(patch, scenario.document()));
     if (patches.some((patch) => patch === null)) return [];
-    const entrant = { ...contender, patches, times: [], document: scenario.document() };
+    // Who writes to the document, or freezes it, has one of its own.
+    const document = contender.mutates || contender.freezes ? scenario.document() : shared;
+    const entrant = { ...contender, patches, document, repetitions: 1, times: [] };
     try {
       verify(entrant, scenario);
     } catch (error) {
@@ -68,17 +71,18 @@ function measure(scenario) {
   });
   const able = entrants.filter(({ failure }) => failure === undefined);
   for (const entrant of able) {
-    let repetitions = 1;
-    for (let i = 0; i < WARM_UP; i++) {
-      const time = turn(entrant, entrant.document, repetitions);
-      repetitions = Math.max(1, Math.min(20_000, Math.round(TURN / time)));
+    let spent = 0;
+    while (spent < WARM_UP) {
+      const time = turn(entrant, entrant.repetitions);
+      spent += time * entrant.repetitions;
+      entrant.repetitions = Math.max(1, Math.round(TURN / time));
     }
-    entrant.repetitions = repetitions;
   }
+  collectGarbage();
   for (let round = 0; round < ROUNDS; round++) {
     for (const entrant of shuffle([...able])) {
-      collectGarbage();
-      entrant.times.push(turn(entrant, entrant.document, entrant.repetitions));
+      collectGarbage({ type: "minor" });
+      entrant.times.push(turn(entrant, entrant.repetitions));
     }
   }
   return entrants;
@@ -97,7 +101,10 @@ for (const scenario of scenarios) {
       continue;
     }
     // Of each round the ratio, then the median of these: what slows a whole round down cancels out.
-    const ratio = quantile(times.map((time, round) => time / ours.times[round]), 0.5);
+    const ratio = quantile(
+      times.map((time, round) => time / ours.times[round]),
+      0.5,
+    );
     const spread = `${quantile(times, 0.25).toFixed(2)}–${quantile(times, 0.75).toFixed(2)}`;
     console.log(`| ${name} | ${quantile(times, 0.5).toFixed(2)} | ${spread} | ${ratio.toFixed(2)} |`);
   }

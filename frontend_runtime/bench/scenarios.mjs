@@ -30,7 +30,7 @@ const onProject = { document: project, expected, untouched: ({ tasks }) => tasks
 
 const deep = () => ({
   untouched: { a: [1, 2, 3] },
-  a: { b: Array.from({ length: 10 }, () => ({ c: { d: { e: Array.from({ length: 10 }, row) } } })) },
+  a: { b: Array.from({ length: 10 }, () => ({ c: { d: { e: Array.from({ length: 10 }, (_, id) => row(id)) } } })) },
 });
 
 export const scenarios = [
