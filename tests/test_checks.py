@@ -16,6 +16,7 @@ from django.contrib.auth.models import User
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.checks import CheckMessage, Error, Warning, run_checks
 from django.core.handlers.asgi import ASGIHandler
+from django.core.management import get_commands
 from django.db import ProgrammingError
 from django.test import override_settings
 from django.urls import include, path, re_path
@@ -658,3 +659,30 @@ def test_the_application_is_found_where_projects_put_it(
 def test_an_application_that_is_nowhere_is_left_alone(name: str, settings: Any) -> None:
     settings.ASGI_APPLICATION = name
     assert ids(deploy=True) == []
+
+
+# --- the front end -----------------------------------------------------------------------
+
+
+def test_a_prefix_of_the_front_end_is_a_path(settings: Any) -> None:
+    settings.RXSSE = {"FRONTEND_DIR": "rx", "FRONTEND_PREFIX": "backend"}
+    assert ids() == ["E016"]
+    settings.RXSSE = {"FRONTEND_DIR": "rx", "FRONTEND_PREFIX": "/backend"}
+    assert found() == []
+    settings.RXSSE = {"FRONTEND_PREFIX": "backend"}  # nothing is generated
+    assert found() == []
+
+
+def test_the_server_of_another_app_comes_first(settings: Any) -> None:
+    settings.RXSSE = {"FRONTEND_DIR": "rx"}
+    others = [app for app in settings.INSTALLED_APPS if app != "rxsse"]
+    try:
+        for apps, wanted in (
+            ([*others, "django.contrib.staticfiles", "rxsse"], ["W006"]),
+            ([*others, "rxsse", "django.contrib.staticfiles"], []),
+        ):
+            settings.INSTALLED_APPS = apps
+            get_commands.cache_clear()
+            assert ids() == wanted
+    finally:
+        get_commands.cache_clear()

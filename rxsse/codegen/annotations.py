@@ -9,6 +9,7 @@ import decimal
 import enum
 import inspect
 import ipaddress
+import sys
 import types
 import typing
 import uuid
@@ -195,7 +196,7 @@ def _generic(origin: type, arguments: tuple[Any, ...], where: str, scope: Scope)
     if issubclass(origin, tuple):
         if not arguments or (len(arguments) == 2 and arguments[1] is Ellipsis):
             return Array(term(arguments[0] if arguments else Any, where, scope))
-        return Tuple(tuple(term(part, where, scope) for part in arguments if part != ()))
+        return Tuple(tuple(term(part, where, scope) for part in arguments))
     if issubclass(origin, collections.abc.Mapping):
         return Record(term(arguments[1] if len(arguments) == 2 else Any, where, scope))
     # Whatever can be walked through becomes a list.
@@ -209,7 +210,14 @@ def _alias(alias: Any, where: str, scope: Scope) -> Term:
     if alias not in scope.types:
         declaration = _declaration(alias.__name__, alias.__module__, "", scope)
         scope.types[alias] = declaration
-        declaration.alias = term(alias.__value__, where, scope)
+        names = vars(sys.modules[alias.__module__])
+        only = types.SimpleNamespace(__annotations__={"value": alias.__value__})
+        try:
+            said = typing.get_type_hints(only, globalns=names, include_extras=True)["value"]
+        except Exception as raised:
+            declaration.alias = term_of(Hint(None, f"{type(raised).__name__}: {raised}"), where, scope)
+        else:
+            declaration.alias = term(said, where, scope)
     return Ref(scope.types[alias])
 
 

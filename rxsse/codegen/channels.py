@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from rest_framework.relations import PrimaryKeyRelatedField
+from django.db.models import CompositePrimaryKey
+from rest_framework.relations import PrimaryKeyRelatedField, RelatedField
 
 from rxsse.channels import StateChannel
 from rxsse.codegen.interfaces import Interfaces
@@ -86,13 +88,20 @@ def _find(node: Node, path: Path, shown: Term, rows: dict[Declaration, Rows], in
 
 def _key_of(node: Node) -> str | None:
     """The member that shows the row's primary key; None where none does."""
-    pk = node.model._meta.pk
-    names = {"pk", pk.name, pk.attname}
+    pk: Any = node.model._meta.pk
+    if isinstance(pk, CompositePrimaryKey):
+        return None
+    names = {"pk"}
+    while pk is not None:
+        names |= {pk.name, pk.attname}
+        # A derived model's key is the one of the model that it is derived from.
+        derived = pk.remote_field is not None and pk.remote_field.parent_link
+        pk = pk.remote_field.model._meta.pk if derived else None
     for member in node.members:
-        if isinstance(member, Leaf) and member.source in names:
-            plain = not hasattr(member.field, "queryset") or type(member.field) is PrimaryKeyRelatedField
-            if plain:
-                return member.name
+        # A relation may show something else of the row that its key leads to.
+        plain = not isinstance(member.field, RelatedField) or type(member.field) is PrimaryKeyRelatedField
+        if isinstance(member, Leaf) and member.source in names and plain:
+            return member.name
     return None
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
+from django.conf import settings as django_settings
+from django.utils import translation
+
 from rxsse.channels import StateChannel
 from rxsse.checks.channels import declared
 from rxsse.checks.routes import Route
@@ -32,6 +35,12 @@ class Output:
 
 def generate() -> Output:
     """The whole project. Raises `DeclarationError` for a channel that can't be read."""
+    # Texts for people, and the language in an i18n_patterns() prefix: those of the project's own language.
+    with translation.override(django_settings.LANGUAGE_CODE):
+        return _generate()
+
+
+def _generate() -> Output:
     interfaces = Interfaces()
     classes: dict[str, list[ChannelClass]] = {}
     for home, described in _described(interfaces):

@@ -11,7 +11,6 @@ from urllib.parse import quote
 from django.conf import settings as django_settings
 from django.urls import converters, get_resolver
 from django.urls.base import get_script_prefix
-from django.utils import translation
 from django.utils.regex_helper import normalize
 
 from rxsse.channels import StateChannel
@@ -70,15 +69,11 @@ def routes_by_channel() -> dict[type[StateChannel], list[Route]]:
 
 def address_of(route: Route) -> Address | None:
     """The address of ``route``; None where its regular expression leaves open what to write."""
-    # Django's own prefix of a language, where a project has one: that of the language it is written in.
-    with translation.override(django_settings.LANGUAGE_CODE):
-        regex = "".join(part.pattern.regex.pattern.removeprefix("^") for part in route.patterns)
-        known = {
-            name: kind for part in route.patterns for name, kind in getattr(part.pattern, "converters", {}).items()
-        }
+    regex = "".join(part.pattern.regex.pattern.removeprefix("^") for part in route.patterns)
+    known = {name: kind for part in route.patterns for name, kind in getattr(part.pattern, "converters", {}).items()}
     # All that may be given is: what an optional group leaves out would be another row.
     template, names = max(normalize(regex), key=lambda possible: len(possible[1]), default=("", []))
-    if (regex and not template and regex not in (r"\Z", "$")) or any(name.startswith("_") for name in names):
+    if (regex and not template and regex not in (r"\Z", "$")) or any(re.fullmatch(r"_\d+", name) for name in names):
         return None
     arguments = _arguments(names, regex, known)
     begin = _prefix()

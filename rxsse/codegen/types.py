@@ -40,6 +40,7 @@ class Record:
     """An object with any keys."""
 
     value: Term
+    spelled_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,20 @@ def declarations_in(term: Term) -> list[Declaration]:
     return [part.target.resolved for part in parts_of(term) if isinstance(part, Ref)]
 
 
+def spelled_out(term: Term) -> Term:
+    """``term`` without the word Record, through which an alias may not lead to itself."""
+    match term:
+        case Record(value):
+            return Record(spelled_out(value), spelled_out=True)
+        case Array(item):
+            return Array(spelled_out(item))
+        case Tuple(items):
+            return Tuple(tuple(map(spelled_out, items)))
+        case Union(members):
+            return Union(tuple(map(spelled_out, members)))
+    return term
+
+
 def write(term: Term, names: Names) -> str:
     """``term`` on one line."""
     match term:
@@ -182,6 +197,8 @@ def write(term: Term, names: Names) -> str:
             return text
         case Array(item):
             return f"({write(item, names)})[]" if isinstance(item, Union) else f"{write(item, names)}[]"
+        case Record(value, spelled_out=True):
+            return f"{{ [key: string]: {write(value, names)} }}"
         case Record(value):
             return f"Record<string, {write(value, names)}>"
         case Tuple(items):
@@ -230,7 +247,9 @@ def declare(declaration: Declaration, name: str, names: Names) -> str:
     """The whole declaration, with its comment."""
     head = comment(declaration.doc)
     if declaration.alias is not None:
-        return f"{head}{lay_out(f'export type {name} =', declaration.alias, names)}\n"
+        named = any(found.alias is not None for found in declaration.refers_to())
+        alias = spelled_out(declaration.alias) if named else declaration.alias
+        return f"{head}{lay_out(f'export type {name} =', alias, names)}\n"
     if not declaration.members:
         # `interface X {}` would take any value; an object that has no members takes none.
         return f"{head}{lay_out(f'export type {name} =', Record(NEVER), names)}\n"

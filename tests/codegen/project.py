@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
 from django.test import override_settings
 
@@ -25,13 +26,13 @@ OWN = _own()
 
 
 @contextmanager
-def declared(channels: dict[str, type[StateChannel]] = OWN) -> Iterator[None]:
+def declared(channels: dict[str, type[StateChannel]] = OWN, urlconf: Any = "tests.codegen.urls") -> Iterator[None]:
     """No channels but these, and their URLconf."""
     kept = dict(registry)
     registry.clear()
     registry.update(channels)
     try:
-        with override_settings(ROOT_URLCONF="tests.codegen.urls"):
+        with override_settings(ROOT_URLCONF=urlconf):
             yield
     finally:
         registry.clear()

@@ -24,6 +24,9 @@ class Year:
 class Hexadecimal(Year):
     regex = "[0-9a-f]+"
 
+    def to_python(self, value: str) -> int:
+        return int(value, 16)
+
 
 class Untold:
     regex = "[a-z/]+"
