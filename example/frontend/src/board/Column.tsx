@@ -1,7 +1,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useLayoutEffect, useRef, useState, type ReactNode } from "react";
+import { memo, useEffect, useLayoutEffect, useRef, useState, type ReactNode } from "react";
 import type { ProjectChannel } from "../rx/projects.channels";
-import { TaskCard, type CardActions } from "./TaskCard";
+import { TaskCard, type CardActions, type CardProps } from "./TaskCard";
 import { useDraggableRow, useDropColumn, type Drop } from "./useDragging";
 
 /** Pixels of a card before it has been measured: one with a line of title and one of facts, and the space below it. */
@@ -61,17 +61,12 @@ export function Column(props: {
               size={keys.length}
               start={start}
               measure={rows.measureElement}
-              {...{ writable }}
-            >
-              <TaskCard
-                channel={props.channel}
-                project={props.project}
-                id={key as number}
-                done={props.done}
-                writable={writable}
-                actions={props.actions}
-              />
-            </Row>
+              channel={props.channel}
+              project={props.project}
+              done={props.done}
+              writable={writable}
+              actions={props.actions}
+            />
           ))}
         </ol>
       </div>
@@ -92,18 +87,13 @@ function useSettling(keys: readonly number[]): boolean {
   return settled !== keys;
 }
 
-function Row(props: {
-  id: number;
-  index: number;
-  size: number;
-  start: number;
-  writable: boolean;
-  measure: (element: HTMLElement | null) => void;
-  children: ReactNode;
-}) {
-  const { measure, index } = props;
+/** The place of a card. Its props are few and stable: while a column scrolls, rows that stay in sight don't render. */
+const Row = memo(function Row(
+  props: CardProps & { index: number; size: number; start: number; measure: (element: HTMLElement | null) => void },
+) {
+  const { index, size, start, measure, ...card } = props;
   const row = useRef<HTMLLIElement>(null);
-  const { edge, dragged } = useDraggableRow(row, props.id, props.writable);
+  const { edge, dragged } = useDraggableRow(row, card.id, card.writable);
   useLayoutEffect(() => measure(row.current), [measure, index]);
   return (
     <li
@@ -111,11 +101,11 @@ function Row(props: {
       data-index={index}
       data-edge={edge}
       data-dragged={dragged}
-      aria-setsize={props.size}
+      aria-setsize={size}
       aria-posinset={index + 1}
-      style={{ transform: `translateY(${props.start}px)` }}
+      style={{ transform: `translateY(${start}px)` }}
     >
-      {props.children}
+      <TaskCard {...card} />
     </li>
   );
-}
+});

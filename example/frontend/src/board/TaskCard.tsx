@@ -14,18 +14,20 @@ export interface CardActions {
   readonly onToggle: (id: number) => void;
 }
 
+export interface CardProps {
+  readonly channel: ProjectChannel;
+  readonly project: number;
+  readonly id: number;
+  readonly done: boolean;
+  readonly writable: boolean;
+  readonly actions: CardActions;
+}
+
 /**
  * One task on the board. It reads its own row from the channel, so that a patch to one task renders one card: the columns know
  * keys only.
  */
-export const TaskCard = memo(function TaskCard(props: {
-  channel: ProjectChannel;
-  project: number;
-  id: number;
-  done: boolean;
-  writable: boolean;
-  actions: CardActions;
-}) {
+export const TaskCard = memo(function TaskCard(props: CardProps) {
   const { channel, project, id, done, writable, actions } = props;
   const task = useChannelInstance(channel, "Task", id);
   const card = useChangeGlow(task);

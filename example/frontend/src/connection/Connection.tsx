@@ -1,7 +1,9 @@
 /** Says whether what is on the screen can be relied on: as a word in the corner, and loudly when it can't. */
 import type { Status } from "@rxsse/react";
-import type { ReactNode } from "react";
+import { useEffect, type ReactNode } from "react";
 import { Link } from "wouter";
+import { SESSION_ENDED } from "../api/client";
+import { end } from "../session/session";
 import { clock } from "../ui/dates";
 import { EmptyState } from "../ui/EmptyState";
 import { Icon } from "../ui/Icon";
@@ -47,17 +49,25 @@ export function StaleNotice({ channel }: { channel: AnyChannel }) {
 /** In place of a page whose channel is closed, or waiting for its first state with the server out of reach. */
 export function Closed({ channel, what }: { channel: AnyChannel; what: string }) {
   const error = useChannelError(channel);
-  const title: Partial<Record<string, string>> = {
-    forbidden: `You take no part in this ${what}`,
-    "not-found": `There is no such ${what}`,
-    revoked: `You may not see this ${what} any more`,
-    gone: `This ${what} has been deleted`,
+  const unauthenticated = error?.code === "unauthenticated";
+  useEffect(() => {
+    if (unauthenticated) end(SESSION_ENDED);
+  }, [unauthenticated]);
+  const reasons: Partial<Record<string, readonly [title: string, advice: string]>> = {
+    forbidden: [`You take no part in this ${what}`, "Its owner can invite you; or perhaps there is no such one."],
+    "not-found": [`There is no such ${what}`, "It may have been deleted."],
+    revoked: [`You may not see this ${what} any more`, "Its owner has removed you, or your session has ended."],
+    gone: [`This ${what} has been deleted`, "Somebody has just done so."],
   };
+  const [title, advice] = reasons[error?.code ?? ""] ?? [`This ${what} can’t be shown`, error?.message];
   return (
-    <EmptyState icon="warning" title={title[error?.code ?? ""] ?? `This ${what} can’t be shown`}>
-      <p>{error?.message ?? "The server has closed the connection."}</p>
-      <p>
-        <Link href="/" className="button">
+    <EmptyState icon="warning" title={title}>
+      <p>{advice}</p>
+      <p className="row">
+        <button type="button" className="button" onClick={() => channel.reconnect()}>
+          Try again
+        </button>
+        <Link href="/" className="button button-main">
           Back to the projects
         </Link>
       </p>
