@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,6 +45,9 @@ def test_unknown_keys_are_named_with_the_known_ones(key: Any) -> None:
         ("REDIS_URL", 7),
         ("REDIS_URL", b"redis://"),
         ("PREFIX", None),
+        ("PREFIX", Path("rxsse")),
+        ("FRONTEND_DIR", ""),
+        ("FRONTEND_DIR", 7),
         ("PREFIX", ""),
         ("FEED_LENGTH", 1.5),
         ("FEED_LENGTH", -1),
@@ -64,6 +68,12 @@ def test_a_wrong_value_is_named_with_the_rule(key: str, value: Any) -> None:
 
 def test_a_whole_number_will_do_for_seconds() -> None:
     assert read({"MARK_SECONDS": 15, "REDIS_URL": None}).MARK_SECONDS == 15
+
+
+@pytest.mark.parametrize("folder", [None, "client/src/rx", Path("client", "src", "rx")])
+def test_a_folder_may_be_a_path(folder: str | Path | None) -> None:
+    values = {"FRONTEND_DIR": folder}
+    assert read(values).FRONTEND_DIR == folder
 
 
 def test_every_setting_can_be_given_its_default() -> None:

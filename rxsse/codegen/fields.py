@@ -41,7 +41,8 @@ def member(name: str, field: AnyField, model: type[Model] | None, where: str, sc
     source = follow(model, field.source_attrs)
     shown = value(field, source, where, scope)
     optional = False
-    if source.broken:
+    # Of what isn't a row anything may be missing that need not be there.
+    if source.broken or (model is None and not field.read_only):
         # Then DRF shows the default, else null where that is allowed, else nothing unless the field is required.
         if field.default is not empty:
             shown = nullable(shown) if field.default is None else shown
@@ -68,7 +69,7 @@ def value(field: AnyField, source: Source, where: str, scope: Scope) -> Term:
     if told is not None:
         return told
     if isinstance(field, BaseSerializer):
-        return scope.serializer(field, where)
+        return scope.serializer(field, where, source.model)
     makes = _maker(field)
     if makes is not None:
         return makes(field, source, where, scope)

@@ -33,20 +33,20 @@ class Interfaces:
         """The type of what ``field`` makes of a value that it is given by itself."""
         return value(field, UNKNOWN_SOURCE, where, self)
 
-    def serializer(self, serializer: BaseSerializer[Any], where: str) -> Term:
+    def serializer(self, serializer: BaseSerializer[Any], where: str, model: type[Model] | None = None) -> Term:
         """The type of what ``serializer`` returns for one instance, or for a list where it is one."""
         if isinstance(serializer, ListSerializer):
             if type(serializer).to_representation is not ListSerializer.to_representation:
                 return self._own_json(serializer)
             child: Any = serializer.child
-            return Array(self.serializer(child, where))
+            return Array(self.serializer(child, where, model))
         if not isinstance(serializer, Serializer) or (
             type(serializer).to_representation is not Serializer.to_representation
         ):
             return self._own_json(serializer)
-        return Ref(self.declaration(serializer))
+        return Ref(self._declaration(serializer, model))
 
-    def declaration(self, serializer: Serializer[Any]) -> Declaration:
+    def _declaration(self, serializer: Serializer[Any], model: type[Model] | None) -> Declaration:
         """The interface of one serializer; the same for two whose members are the same."""
         kind = type(serializer)
         outer_home, outer = self.home, self._open.get(kind)
@@ -55,7 +55,7 @@ class Interfaces:
         made = self._begin(serializer)
         self.home, self._open[kind] = made.home, (made, serializer.root)
         try:
-            made.members = self._members(serializer)
+            made.members = self._members(serializer, model)
         finally:
             self.home = outer_home
             del self._open[kind]
@@ -77,8 +77,8 @@ class Interfaces:
         doc = own_doc(kind)
         return Declaration(home, wanted_names(short, module), path_of(kind), doc)
 
-    def _members(self, serializer: Serializer[Any]) -> list[Member]:
-        model: type[Model] | None = getattr(getattr(serializer, "Meta", None), "model", None)
+    def _members(self, serializer: Serializer[Any], model: type[Model] | None) -> list[Member]:
+        model = getattr(getattr(serializer, "Meta", None), "model", model)
         path = path_of(type(serializer))
         found: list[Member] = []
         for name, each in serializer.fields.items():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from django.apps import apps
+from django.db.models import Model
 from rest_framework.fields import Field
 from rest_framework.serializers import BaseSerializer
 
@@ -36,8 +37,11 @@ class Scope(Protocol):
     def field(self, field: Field[Any, Any, Any, Any], where: str) -> Term:
         """The type of what ``field`` makes of a value that it is given by itself."""
 
-    def serializer(self, serializer: BaseSerializer[Any], where: str) -> Term:
-        """The type of what ``serializer`` returns for one instance, or for a list where it is one."""
+    def serializer(self, serializer: BaseSerializer[Any], where: str, model: type[Model] | None = None) -> Term:
+        """The type of what ``serializer`` returns for one instance, or for a list where it is one.
+
+        ``model`` is that of the instance, for a serializer that doesn't say itself.
+        """
 
 
 def home_of(module: str, otherwise: str) -> str:

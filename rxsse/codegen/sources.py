@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import FunctionType
@@ -79,8 +80,8 @@ def _step(model: type[Model], name: str) -> Source:
             return Source(model=found.related_model, relation=found, many=True)
         if not found.is_relation:
             return Source(column=found, null=found.null)
-        return UNKNOWN_SOURCE  # a generic foreign key: a row of any model
-    return _computed(descriptor)
+        return Source(null=True)  # a generic foreign key: a row of any model, or of none any more
+    return _display(model, name) or _computed(descriptor)
 
 
 def _by_accessor(model: type[Model], name: str) -> Any:
@@ -90,12 +91,24 @@ def _by_accessor(model: type[Model], name: str) -> Any:
     return None
 
 
+def _display(model: type[Model], name: str) -> Source | None:
+    """Django's own ``get_status_display()``: the label of a choice."""
+    named = re.fullmatch(r"get_(\w+)_display", name)
+    column = inspect.getattr_static(model, named[1], None) if named else None
+    if not isinstance(column, DeferredAttribute) or not column.field.choices:
+        return None
+    null = column.field.null
+    return Source(hint=Hint(str | None if null else str), null=null)
+
+
 def _computed(descriptor: Any) -> Source:
     """A property or a method, by what it says that it returns."""
     function = descriptor.fget if isinstance(descriptor, property) else descriptor
     if isinstance(function, functools.cached_property | cached_property):
         function = function.func
     function = getattr(function, "__func__", function)  # a static or a class method
+    if isinstance(function, functools.partialmethod):
+        function = function.func
     if not isinstance(function, FunctionType):
         return UNKNOWN_SOURCE
     hint = Hint.of(function)

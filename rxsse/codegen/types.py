@@ -13,8 +13,6 @@ from typing import Any
 
 WIDTH = 100  # what prettier is told in most projects that don't keep its 80
 
-_IDENTIFIER = re.compile(r"[^\W\d][\w]*\Z|[$_][\w$]*\Z")
-
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -159,7 +157,7 @@ def quoted(text: str) -> str:
 
 def key(name: str) -> str:
     """A property's name, in quotes where it needs them."""
-    return name if _IDENTIFIER.match(name) else quoted(name)
+    return name if name.replace("$", "_").isidentifier() else quoted(name)
 
 
 def parts_of(term: Term) -> list[Term]:

@@ -30,6 +30,7 @@ SHOWN = (
     live.DeepChannel,
     live.WaysChannel,
     live.FieldsChannel,
+    live.ExtrasChannel,
     live.MethodsChannel,
     live.ShelfChannel,
     live.BriefChannel,

@@ -70,4 +70,6 @@ def run(folder: Path, tool: str, *options: str) -> str:
 
 
 def tsc(folder: Path) -> str:
-    return run(folder, "tsc", "--pretty", "false")
+    """What tsc complains of in the folder's own files; the runtime's are its own tests' business."""
+    said = run(folder, "tsc", "--pretty", "false").splitlines(keepends=True)
+    return "".join(line for line in said if not line.startswith("../"))

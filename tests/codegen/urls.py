@@ -85,6 +85,7 @@ urlpatterns: list[Any] = [
     re_path(r"^(?:unknown|other)/(?P<pk>\d+)$", shop.UnknownChannel.as_view()),
     re_path(r"^unknown/(?P<pk>\d+)$", shop.UnknownChannel.as_view()),
     re_path(r"^(?:left|right)/(?P<pk>\d+)$", shop.AlternativesChannel.as_view()),
+    path("extras/<int:pk>/", shop.ExtrasChannel.as_view()),
     path("brief/", shop.BriefChannel.as_view()),
     path("odd/<codegen-month:pk>/", shop.OddChannel.as_view()),
     path("makers/", shop.MakersOfEverythingThatIsSoldOrWasSoldInTheShopChannel.as_view()),

@@ -38,12 +38,15 @@ class Command(BaseCommand):
         for warning in output.report.warnings:
             self.stderr.write(self.style.WARNING(f"warning: {warning}"))
         labels = set(options["app"]) or None
-        files = compare(folder, _texts(output, labels), labels)
-        changed = [file for file in files if file.state is not State.SAME]
-        if options["check"]:
-            self._check(changed)
-        else:
-            self._write(folder, changed, options)
+        try:
+            files = compare(folder, _texts(output, labels), labels)
+            changed = [file for file in files if file.state is not State.SAME]
+            if options["check"]:
+                self._check(changed)
+            else:
+                self._write(folder, changed, options)
+        except OSError as raised:
+            raise CommandError(f"{folder} can't be read or written: {raised}") from raised
         if not changed and not options["quiet"]:
             self.stdout.write(f"{len(files)} files are up to date in {folder}")
 

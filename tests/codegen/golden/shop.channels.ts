@@ -3,6 +3,7 @@ import type {
   Brief,
   Columns,
   Deep,
+  Extras,
   Fields,
   Linked,
   Maker,
@@ -62,6 +63,12 @@ export class DeepChannel extends StateChannel<Deep, DeepChannelRows> {
       token,
       options,
     );
+  }
+}
+
+export class ExtrasChannel extends StateChannel<Extras> {
+  constructor(pk: number, token?: Token, options?: ChannelOptions<Extras>) {
+    super(`/extras/${encodeURIComponent(pk)}/`, token, options);
   }
 }
 

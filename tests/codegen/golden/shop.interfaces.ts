@@ -67,6 +67,21 @@ export interface Deep {
   tags: NestedTag[];
 }
 
+export interface Extras {
+  stats: Stats;
+  parents: Stats | null;
+  loose: Loose;
+  get_size_display: string | null;
+  "with space": string;
+  "it's": string;
+  class: string;
+  $: string;
+  ünï: string;
+  "x²": string;
+  "1a": string;
+  constructor: string;
+}
+
 /** Each of DRF's fields, with its options. */
 export interface Fields {
   id: number;
@@ -110,6 +125,14 @@ export interface Linked {
   name: string;
   parent: string | null;
   children: string[];
+}
+
+/** Is given dictionaries. */
+export interface Loose {
+  count: number;
+  rest?: number;
+  may: number | null;
+  must: number;
 }
 
 /**
@@ -246,6 +269,15 @@ export interface Short {
    * In one language.
    */
   name: string;
+}
+
+/** Says no model, and is given the rows of one. */
+export interface Stats {
+  count: number;
+  small: number | null;
+  label: string;
+  size_label: string | null;
+  parent_name?: string;
 }
 
 export interface Tag {

@@ -58,6 +58,11 @@ class FieldsChannel(Shown):
         anchor = serializers.FieldsSerializer()
 
 
+class ExtrasChannel(Shown):
+    class Meta:
+        anchor = serializers.ExtrasSerializer()
+
+
 class MethodsChannel(Shown):
     class Meta:
         anchor = methods.MethodsSerializer()

@@ -141,6 +141,10 @@ class Product(models.Model):
     def best_maker(self) -> Maker | None:
         return self.maker
 
+    @property
+    def summary(self) -> dict[str, int]:
+        return {"count": self.stock} if self.small is None else {"count": self.stock, "rest": self.small, "may": 1}
+
     def shout(self) -> str:
         return self.name.upper()
 

@@ -233,3 +233,36 @@ class FieldsSerializer(serializers.ModelSerializer[Product]):
             "flag",
             "pattern",
         )
+
+
+class StatsSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """Says no model, and is given the rows of one."""
+
+    count = serializers.IntegerField(source="stock")
+    small = serializers.IntegerField(required=False)
+    label = serializers.CharField(source="get_status_display", read_only=True)
+    size_label = serializers.CharField(source="get_size_display", read_only=True)
+    parent_name = serializers.CharField(source="parent.name", read_only=True)
+
+
+class LooseSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """Is given dictionaries."""
+
+    count = serializers.IntegerField()
+    rest = serializers.IntegerField(required=False)
+    may = serializers.IntegerField(required=False, allow_null=True)
+    must = serializers.IntegerField(source="rest", default=7)
+
+
+class ExtrasSerializer(serializers.ModelSerializer[Product]):
+    stats = StatsSerializer(source="*", read_only=True)
+    parents = StatsSerializer(source="parent", read_only=True)
+    loose = LooseSerializer(source="summary", read_only=True)
+
+    class Meta:
+        model = Product
+        fields = ("stats", "parents", "loose", "get_size_display")
+
+    def get_fields(self) -> dict[str, Any]:
+        names = ["with space", "it's", "class", "$", "ünï", "x²", "1a", "constructor"]
+        return super().get_fields() | {name: serializers.CharField(source="name", read_only=True) for name in names}
