@@ -72,8 +72,8 @@ def test_a_whole_number_will_do_for_seconds() -> None:
 
 @pytest.mark.parametrize("folder", [None, "client/src/rx", Path("client", "src", "rx")])
 def test_a_folder_may_be_a_path(folder: str | Path | None) -> None:
-    values = {"FRONTEND_DIR": folder}
-    assert read(values).FRONTEND_DIR == folder
+    found = read({"FRONTEND_DIR": folder}).FRONTEND_DIR
+    assert found == folder
 
 
 def test_every_setting_can_be_given_its_default() -> None:
