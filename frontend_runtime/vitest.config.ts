@@ -5,6 +5,8 @@ export default defineConfig({
     include: ["tests/**/*.test.{ts,tsx}"],
     reporters: ["default", "./tests/closing-line.ts"],
     sequence: { shuffle: true },
+    // Milliseconds until a condition that is waited for counts as missed, on a machine that is busy with something else.
+    testTimeout: 30_000,
     coverage: {
       provider: "v8",
       include: ["src/**"],

@@ -1,6 +1,6 @@
 /** What applications and generated code hold in hand: a description of a stream, cheap to make; knows no React. */
-import { fetchTransport } from "./transports/fetch";
 import { eventSourceTransport } from "./transports/eventsource";
+import { lazyFetchTransport } from "./transports/lazy";
 import type { Transport } from "./transports/transport";
 import { beforehand, Connection, find, type AppliedPatch, type ChannelSnapshot, type Initial, type Key } from "./store";
 import type { Token } from "./stream";
@@ -47,14 +47,17 @@ export function configure(options: Defaults): void {
   defaults = { ...defaults, ...options };
 }
 
-/** The server's `RETRY_MILLISECONDS`. */
-const RETRY = 2_000;
-/** Long enough for a change of pages that shows the same thing again, short enough to spare the server. */
-const GRACE = 1_000;
-/** The server's `MARK_SECONDS`. */
-const MARK_INTERVAL = 15_000;
+const BUILT_IN = {
+  scheme: "Token",
+  credentials: undefined,
+  /** Long enough for a change of pages that shows the same thing again, short enough to spare the server. */
+  graceMs: 1_000,
+  /** The server's own defaults: `RETRY_MILLISECONDS`, `MARK_SECONDS`. */
+  retryMs: 2_000,
+  markIntervalMs: 15_000,
+};
 
-const TRANSPORTS = { eventsource: eventSourceTransport(), fetch: fetchTransport() };
+const TRANSPORTS = { eventsource: eventSourceTransport(), fetch: lazyFetchTransport };
 
 /**
  * One live state of the server. Generated subclasses have the URL and the types.
@@ -89,7 +92,7 @@ export abstract class StateChannel<State, Rows extends object = {}> {
 
   /** What there is to show now: the same object until something changes. */
   getSnapshot(): ChannelSnapshot<State> {
-    return (find<State>(this.key) ?? this.#connection)?.snapshot ?? this.#before;
+    return (find(this.key, this.#connection) ?? this.#connection ?? { snapshot: this.#before }).snapshot;
   }
 
   /** What a server renders, and the browser at first: nothing but `initial`. */
@@ -131,27 +134,29 @@ export abstract class StateChannel<State, Rows extends object = {}> {
   }
 
   #makeKey(): Key {
-    const own = this.#options;
-    const native = typeof EventSource === "undefined" ? "fetch" : "eventsource";
-    const transport = own.transport ?? defaults.transport ?? native;
+    const options: Defaults = { ...BUILT_IN, ...set(defaults), ...set(this.#options) };
+    const { baseUrl = "", transport = typeof EventSource === "undefined" ? "fetch" : "eventsource", ...rest } = options;
     return {
+      ...(rest as typeof BUILT_IN),
       kind: this.constructor,
-      url: (own.baseUrl ?? defaults.baseUrl ?? "").replace(/\/$/, "") + this.#path,
+      url: baseUrl.replace(/\/$/, "") + this.#path,
       token: this.#token ?? null,
-      scheme: own.scheme ?? defaults.scheme ?? "Token",
-      credentials: own.credentials ?? defaults.credentials,
       transport: typeof transport === "string" ? TRANSPORTS[transport] : transport,
-      graceMs: own.graceMs ?? defaults.graceMs ?? GRACE,
-      retry: own.retryMs ?? defaults.retryMs ?? RETRY,
-      markInterval: own.markIntervalMs ?? defaults.markIntervalMs ?? MARK_INTERVAL,
     };
   }
 
   #connect(): Connection<State> {
-    const shared = find<State>(this.key);
+    const shared = find(this.key, this.#connection);
     if (shared) return (this.#connection = shared);
     this.#connection ??= new Connection(this.key, this.#options.initial, this.#before);
     this.#connection.useToken(this.#token);
     return this.#connection;
   }
+}
+
+/** The options that are set: one that is `undefined` is not. `initial` is no option of the connection. */
+function set(options: ChannelOptions<unknown>): Defaults {
+  return Object.fromEntries(
+    Object.entries(options).filter(([name, value]) => value !== undefined && name !== "initial"),
+  );
 }

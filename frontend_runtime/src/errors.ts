@@ -42,28 +42,27 @@ export interface Failure {
   readonly status: number | null;
   /** Milliseconds that the server wants to be left alone (`Retry-After`). */
   readonly retryAfter?: number | null;
-  /** What happened, where the status doesn't say it. A sentence. */
+  /** What happened, where there is no status. A sentence. */
   readonly reason?: string;
 }
 
 /** What PROTOCOL, "Errors at connect", says about each status. */
-const BY_STATUS: Readonly<Record<number, readonly [ChannelErrorCode, string]>> = {
-  401: ["unauthenticated", "The server accepts no credentials that were sent. Make the channel with a valid token."],
-  403: ["forbidden", "This reader may not read this channel (its has_permission says no)."],
-  404: ["not-found", "There is nothing at the channel's URL, or this reader may not know."],
-  429: ["busy", "The server asks to come back later."],
-  503: ["busy", "The server asks to come back later."],
+const CODES: Readonly<Record<number, ChannelErrorCode>> = {
+  401: "unauthenticated",
+  403: "forbidden",
+  404: "not-found",
+  // These two say that the same request may do better next time.
+  408: "unreachable",
+  425: "unreachable",
+  429: "busy",
+  503: "busy",
 };
 
 /** The error that `failure` is to the application. */
-export function errorOf({ status, reason }: Failure): ChannelError {
-  const known = status === null ? undefined : BY_STATUS[status];
-  if (known) return new ChannelError(known[0], known[1], status);
-  // 408 and 425 say that the same request may do better next time.
-  const final = status !== null && status >= 400 && status < 500 && status !== 408 && status !== 425;
-  const text =
-    reason ?? (status === null ? "There is no connection." : `The server answered with ${status}, not a stream.`);
-  return new ChannelError(final ? "refused" : "unreachable", text, status);
+export function errorOf({ status, reason = "There is no connection." }: Failure): ChannelError {
+  if (status === null) return new ChannelError("unreachable", reason);
+  const code = CODES[status] ?? (status >= 400 && status < 500 ? "refused" : "unreachable");
+  return new ChannelError(code, `The server answered with ${status}, not with a stream (${code}).`, status);
 }
 
 /** Whether trying again is left to a human being. */

@@ -24,7 +24,7 @@ export type Message =
   | { readonly type: "bye"; readonly retry: number | null }
   | { readonly type: "application"; readonly event: string; readonly body: unknown }
   /** What can't be read. Where `fatal`, the history can't go on from here; else it means nothing. */
-  | { readonly type: "malformed"; readonly fatal: boolean; readonly rule: string };
+  | { readonly type: "malformed"; readonly fatal: boolean };
 
 /** The names that have a meaning here; all others are the application's. */
 export const EVENT_NAMES = ["snapshot", "patch", "mark", "reset", "gone", "revoked", "bye"] as const;
@@ -34,15 +34,14 @@ export function read({ event, id = "", data }: StreamEvent): Message {
   const body = parse(data);
   switch (event) {
     case "snapshot":
-      if (body === undefined) return fatal("a snapshot is JSON");
-      if (!FORM.test(id)) return fatal("a snapshot has a cursor as its id");
-      return { type: "snapshot", cursor: id, state: body };
+      if (body === undefined || !FORM.test(id)) return { type: "malformed", fatal: true };
+      return { type: event, cursor: id, state: body };
     case "patch":
-      if (body === undefined) return fatal("a patch is JSON");
-      return { type: "patch", cursor: id, operations: body as readonly Operation[], text: data };
+      if (body === undefined) return { type: "malformed", fatal: true };
+      return { type: event, cursor: id, operations: body as readonly Operation[], text: data };
     case "mark": {
       const cursor = member(body, "cursor");
-      return { type: "mark", cursor: typeof cursor === "string" ? cursor : null };
+      return { type: event, cursor: typeof cursor === "string" ? cursor : null };
     }
     case "reset":
     case "gone":
@@ -56,9 +55,7 @@ export function read({ event, id = "", data }: StreamEvent): Message {
       return { type: event, retry: typeof retry === "number" && retry >= 0 ? retry : null };
     }
     default:
-      return body === undefined
-        ? { type: "malformed", fatal: false, rule: "an application's event is JSON" }
-        : { type: "application", event, body };
+      return body === undefined ? { type: "malformed", fatal: false } : { type: "application", event, body };
   }
 }
 
@@ -66,8 +63,8 @@ export function read({ event, id = "", data }: StreamEvent): Message {
  * What a patch that leads to `cursor` is to a client that holds `held` (PROTOCOL, "Applying").
  * Anything that is not a cursor is a gap.
  */
-export function placeOf(held: string, cursor: string): "next" | "duplicate" | "gap" {
-  const [, epoch, revision] = FORM.exec(held) ?? [];
+export function placeOf(held: string | null, cursor: string): "next" | "duplicate" | "gap" {
+  const [, epoch, revision] = FORM.exec(held ?? "") ?? [];
   const [, otherEpoch, otherRevision] = FORM.exec(cursor) ?? [];
   if (revision === undefined || otherRevision === undefined || epoch !== otherEpoch) return "gap";
   // A revision may lie above 2^53, where numbers are not exact any more.
@@ -87,5 +84,3 @@ function parse(text: string): unknown {
 }
 
 const member = (body: unknown, name: string): unknown => (body as Record<string, unknown> | null | undefined)?.[name];
-
-const fatal = (rule: string): Message => ({ type: "malformed", fatal: true, rule });

@@ -52,8 +52,7 @@ export const IDLE: ChannelSnapshot<never> = {
 
 /** What a channel that nobody has subscribed to yet shows. */
 export function beforehand<State>(initial: Initial<State> | undefined): ChannelSnapshot<State> {
-  if (!initial) return { ...IDLE, status: "loading" };
-  return { ...IDLE, status: "stale", state: initial.state, cursor: initial.cursor };
+  return { ...IDLE, ...initial, status: initial ? "stale" : "loading" };
 }
 
 /** A state that the page came with, and the cursor that it stands at. */
@@ -66,29 +65,21 @@ export interface Initial<State> {
 export interface Key extends Source {
   readonly kind: unknown;
   readonly graceMs: number;
-  readonly markInterval: number;
-  readonly retry: number;
+  readonly markIntervalMs: number;
+  readonly retryMs: number;
 }
 
-/** Those that somebody listens to, or did a moment ago. By URL, because tokens and transports may be anything. */
-const shared = new Map<string, Connection<unknown>[]>();
+/** Those that somebody listens to, or did a moment ago. */
+const shared = new Set<Connection<unknown>>();
 
-/** The connection of this key that is shared already. */
-export function find<State>(key: Key): Connection<State> | undefined {
-  const found = shared.get(key.url)?.find((connection) => isSame(connection.key, key));
-  return found as Connection<State> | undefined;
-}
-
-function isSame(one: Key, other: Key): boolean {
-  return (Object.keys(other) as (keyof Key)[]).every((name) => one[name] === other[name]);
-}
-
-function share(connection: Connection<unknown>, isShared: boolean): void {
-  const { url } = connection.key;
-  const others = shared.get(url)?.filter((other) => other !== connection) ?? [];
-  if (isShared) others.push(connection);
-  if (others.length > 0) shared.set(url, others);
-  else shared.delete(url);
+/** The connection of this key that is shared already. `guess` is the one that it was last time. */
+export function find<State>(key: Key, guess?: Connection<State>): Connection<State> | undefined {
+  if (guess && shared.has(guess)) return guess;
+  for (const connection of shared) {
+    const names = Object.keys(key) as (keyof Key)[];
+    if (names.every((name) => connection.key[name] === key[name])) return connection as Connection<State>;
+  }
+  return undefined;
 }
 
 /** One stream and all who read it. */
@@ -140,7 +131,7 @@ export class Connection<State> {
   /** `entry` is a function of its own for each subscription: the same listener may come twice, and leaves twice. */
   #attach<Listener>(listeners: Set<Listener>, entry: Listener): () => void {
     listeners.add(entry);
-    share(this as Connection<unknown>, true);
+    shared.add(this);
     return () => {
       listeners.delete(entry);
       clearTimeout(this.#grace);
@@ -154,7 +145,7 @@ export class Connection<State> {
     this.#isRead = false;
     this.#stream.send({ type: "stop" });
     const others = [this.#patchListeners, ...this.#messageListeners.values()];
-    if (others.every(({ size }) => size === 0)) share(this as Connection<unknown>, false);
+    if (others.every(({ size }) => size === 0)) shared.delete(this);
   }
 
   #observe(signal: Signal, before: Machine<unknown>): void {
@@ -172,14 +163,7 @@ export class Connection<State> {
 
   #publish(machine: Machine<State>): void {
     const { state, cursor, error, connectedSince, noConnectionSince } = machine;
-    const next: ChannelSnapshot<State> = {
-      state,
-      status: statusOf(machine),
-      error,
-      cursor,
-      connectedSince: date(connectedSince, this.snapshot.connectedSince),
-      noConnectionSince: date(noConnectionSince, this.snapshot.noConnectionSince),
-    };
+    const next = { state, status: statusOf(machine), error, cursor, connectedSince, noConnectionSince };
     const names = Object.keys(next) as (keyof typeof next)[];
     if (names.every((name) => Object.is(next[name], this.snapshot[name]))) return;
     this.snapshot = next;
@@ -190,11 +174,6 @@ export class Connection<State> {
 function statusOf({ phase, state }: Machine<unknown>): Status {
   if (phase === "closed" || phase === "live") return phase;
   return state === undefined ? "loading" : "stale";
-}
-
-/** The date of `time`; the one before if it is the same, so that snapshots stay the same. */
-function date(time: number | null, before: Date | null): Date | null {
-  return time === before?.getTime() ? before : time === null ? null : new Date(time);
 }
 
 /** Call them all, those that throw too: what one listener does wrong is not the others' concern. */

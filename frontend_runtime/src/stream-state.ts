@@ -61,9 +61,10 @@ export interface Machine<State> {
   readonly retry: number;
   /** Milliseconds without any event after which a connection counts as dead. */
   readonly patience: number;
-  readonly deadline: number | null;
-  readonly connectedSince: number | null;
-  readonly noConnectionSince: number | null;
+  /** When a `tick` is due, in milliseconds; Infinity where none is. */
+  readonly deadline: number;
+  readonly connectedSince: Date | null;
+  readonly noConnectionSince: Date | null;
 }
 
 /** Milliseconds that growing pauses grow to, before chance: who looks at a page waits half a minute at most. */
@@ -75,12 +76,12 @@ export interface Beginning<State> {
   readonly initial?: { readonly state: State; readonly cursor: string } | undefined;
   readonly canRefresh: boolean;
   /** Milliseconds between marks. */
-  readonly markInterval: number;
+  readonly markIntervalMs: number;
   /** What `retry` is until the server has said so. */
-  readonly retry: number;
+  readonly retryMs: number;
 }
 
-export function begin<State>({ initial, canRefresh, markInterval, retry }: Beginning<State>): Machine<State> {
+export function begin<State>({ initial, canRefresh, markIntervalMs, retryMs }: Beginning<State>): Machine<State> {
   return {
     phase: "idle",
     state: initial?.state,
@@ -90,9 +91,9 @@ export function begin<State>({ initial, canRefresh, markInterval, retry }: Begin
     failures: 0,
     refreshed: false,
     canRefresh,
-    retry,
-    patience: 3 * markInterval, // PROTOCOL, "Applying"
-    deadline: null,
+    retry: retryMs,
+    patience: 3 * markIntervalMs, // PROTOCOL, "Applying"
+    deadline: Infinity,
     connectedSince: null,
     noConnectionSince: null,
   };
@@ -154,11 +155,12 @@ const connected: Row = {
   reset: (machine, _, moment) => ({ ...heard(machine, moment), phase: "awaiting" }),
   gone: (machine) => close(machine, new ChannelError("gone", "What the channel showed has been deleted.")),
   revoked: (machine, { reason }) =>
-    close(machine, new ChannelError("revoked", `This reader may not read any more (${reason || "no reason given"}).`)),
+    close(machine, new ChannelError("revoked", `This reader may not read any more: ${reason}`)),
   bye: (machine, { retry }, moment) =>
     retry === null ? pause(machine, null, moment) : pauseFor({ ...machine, failures: 0 }, retry, null, moment),
   patch: gap,
-  malformed: (machine, { fatal, rule }, moment) => (fatal ? startOver(machine, rule, moment) : heard(machine, moment)),
+  malformed: (machine, { fatal }, moment) =>
+    fatal ? startOver(machine, "an unreadable event", moment) : heard(machine, moment),
 };
 
 const TABLE: Readonly<Record<Phase, Row>> = {
@@ -181,7 +183,7 @@ const TABLE: Readonly<Record<Phase, Row>> = {
     opened: (machine, _, moment) => ({
       ...heard(machine, moment),
       phase: machine.cursor === null ? "awaiting" : "resuming",
-      connectedSince: moment.now,
+      connectedSince: new Date(moment.now),
       noConnectionSince: null,
     }),
   },
@@ -195,15 +197,14 @@ const TABLE: Readonly<Record<Phase, Row>> = {
 };
 
 function applyNext(machine: Any, patch: Extract<Signal, { type: "patch" }>, moment: Moment): Any {
-  // Where there is a connection without a cursor, the phase is `awaiting`, and this is not asked.
-  const place = placeOf(machine.cursor ?? "", patch.cursor);
+  const place = placeOf(machine.cursor, patch.cursor);
   if (place === "duplicate") return heard(machine, moment);
   if (place === "gap") return gap(machine, patch, moment);
   try {
     const state = applyPatch(machine.state, patch.operations);
     return live({ ...machine, state, cursor: patch.cursor }, moment);
   } catch {
-    return startOver(machine, "a patch fits the state", moment);
+    return startOver(machine, "a patch that doesn't fit", moment);
   }
 }
 
@@ -213,16 +214,15 @@ function compare(machine: Any, { cursor }: Extract<Signal, { type: "mark" }>, mo
 }
 
 function gap(machine: Any, _: unknown, moment: Moment): Any {
-  return pause(machine, broken("revisions follow one another"), moment, true);
+  return pause(machine, broken("a gap"), moment, true);
 }
 
 /** The states have come apart: what is held stays on screen, but nothing is built on it. */
-function startOver(machine: Any, rule: string, moment: Moment): Any {
-  return pause({ ...machine, cursor: null }, broken(rule), moment, true);
+function startOver(machine: Any, what: string, moment: Moment): Any {
+  return pause({ ...machine, cursor: null }, broken(what), moment, true);
 }
 
-const broken = (rule: string): ChannelError =>
-  new ChannelError("protocol", `The stream broke a rule: ${rule}. The channel recovers by itself.`);
+const broken = (what: string): ChannelError => new ChannelError("protocol", `The channel recovers from ${what}.`);
 
 function fail(machine: Any, { failure }: { readonly failure: Failure }, moment: Moment): Any {
   if (failure.status === 401 && machine.canRefresh && !machine.refreshed) {
@@ -236,7 +236,7 @@ function fail(machine: Any, { failure }: { readonly failure: Failure }, moment: 
 /** Pauses grow with every failure in a row. With `atOnce`, the first one is none. */
 function pause(machine: Any, error: ChannelError | null, moment: Moment, atOnce = false, least = 0): Any {
   const { connectedSince, retry } = machine;
-  const steady = connectedSince !== null && moment.now - connectedSince >= STEADY;
+  const steady = connectedSince !== null && moment.now - connectedSince.getTime() >= STEADY;
   const failures = steady ? 1 : machine.failures + 1;
   const longest = Math.max(retry, LONGEST_PAUSE);
   // Browsers err about being offline, so it is tried all the same, as seldom as it gets.
@@ -256,11 +256,11 @@ function connect(machine: Any, { now }: Moment): Any {
 }
 
 function disconnected(machine: Any, now: number): Any {
-  return { ...machine, connectedSince: null, noConnectionSince: machine.noConnectionSince ?? now };
+  return { ...machine, connectedSince: null, noConnectionSince: machine.noConnectionSince ?? new Date(now) };
 }
 
 function rest(machine: Any): Any {
-  return { ...machine, phase: "idle", deadline: null, failures: 0, connectedSince: null, noConnectionSince: null };
+  return { ...machine, phase: "idle", deadline: Infinity, failures: 0, connectedSince: null, noConnectionSince: null };
 }
 
 function close(machine: Any, error: ChannelError): Any {
@@ -284,7 +284,7 @@ function heardOnly(machine: Any, _: unknown, moment: Moment): Any {
 }
 
 /** Milliseconds until the deadline. */
-const left = ({ deadline }: Any, { now }: Moment): number => (deadline ?? 0) - now;
+const left = ({ deadline }: Any, { now }: Moment): number => deadline - now;
 
 /** Whether a mark is overdue: half of the patience is used up, which is one mark and a half. */
 const isOverdue = (machine: Any, moment: Moment): boolean => left(machine, moment) < machine.patience / 2;

@@ -32,7 +32,6 @@ export class Stream<State> {
   readonly #events = new Set<string>(EVENT_NAMES);
   #open: OpenStream | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #due = Infinity;
   #unwatch: (() => void) | undefined;
 
   constructor(source: Source, beginning: Omit<Beginning<State>, "canRefresh">, observe: Observer) {
@@ -73,7 +72,7 @@ export class Stream<State> {
       const { cursor } = this.machine;
       this.#open = transport.open({ url, cursor, authorization, credentials, events: this.#events }, receiver);
     } catch {
-      receiver.failed({ status: null, reason: "The token or the transport could not be had." });
+      receiver.failed({ status: null, reason: "There is no token, or no transport." });
     }
   }
 
@@ -94,12 +93,11 @@ export class Stream<State> {
     };
   }
 
-  /** A timer for the deadline; deadlines move away with each event, timers are moved only when they have run. */
+  /** A timer for the deadline, and an ear for the surroundings, as long as there is one. */
   #arm(): void {
     const { deadline } = this.machine;
-    if (deadline === null) {
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
+    clearTimeout(this.#timer);
+    if (deadline === Infinity) {
       this.#unwatch?.();
       this.#unwatch = undefined;
       return;
@@ -108,18 +106,12 @@ export class Stream<State> {
       onWake: (suspect) => this.send({ type: "wake", suspect }),
       onOffline: () => this.send({ type: "failed", failure: { status: null, reason: "The browser is offline." } }),
     });
-    const now = Date.now();
-    const due = Math.min(deadline, now + GLANCE);
-    if (this.#timer !== undefined && this.#due <= due) return;
-    clearTimeout(this.#timer);
-    this.#due = due;
     this.#timer = setTimeout(
       () => {
-        this.#timer = undefined;
         this.send({ type: "tick" });
         this.#arm();
       },
-      Math.max(0, due - now),
+      Math.min(deadline - Date.now(), GLANCE),
     );
   }
 }

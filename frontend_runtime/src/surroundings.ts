@@ -12,7 +12,7 @@ export const isOnline = (): boolean => (globalThis.navigator as Partial<Navigato
 
 /** Watches until the function that it returns is called. Outside a page there is nothing to watch. */
 export function watch({ onWake, onOffline }: Surroundings): () => void {
-  if (typeof document === "undefined" || typeof document.addEventListener !== "function") return () => undefined;
+  if (typeof document === "undefined") return () => undefined;
   const controller = new AbortController();
   const on = (target: EventTarget, event: string, listener: (event: Event) => void): void =>
     target.addEventListener(event, listener, { signal: controller.signal });

@@ -342,7 +342,7 @@ describe("useChannelStateSuspense", () => {
       exchange.answer(403);
       await vi.waitFor(() => expect(make().getSnapshot().status).toBe("closed"));
     });
-    await screen.findByText(/error: This reader may not read/);
+    await screen.findByText(/error: The server answered with 403/);
     vi.mocked(console.error).mockRestore();
   });
 });

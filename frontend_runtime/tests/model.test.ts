@@ -200,9 +200,7 @@ function check(server: Server, { machine }: Reader, shown: Map<unknown, string>)
   if (cursor !== null) expect(text).toBe(server.everything.get(cursor));
   else expect([...server.everything.values()]).toContain(text);
   if (phase === "live") expect(cursor).not.toBeNull();
-  // What was shown once is never changed afterwards.
-  for (const [before, was] of shown) expect(JSON.stringify(before)).toBe(was);
-  shown.set(state, text);
+  if (!shown.has(state)) shown.set(state, text);
 }
 
 property(
@@ -225,9 +223,11 @@ property(
       reader.send({ type: "tick" });
       check(server, reader, shown);
     }
+    // What was shown once is never changed afterwards.
+    for (const [state, text] of shown) expect(JSON.stringify(state)).toBe(text);
     expect(reader.machine.phase).toBe("live");
     expect(reader.machine.cursor).toBe(server.head.cursor);
     expect(reader.machine.state).toEqual(server.head.state);
   },
-  { numRuns: 2_000 },
+  { numRuns: 1_000 },
 );

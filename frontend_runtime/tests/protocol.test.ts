@@ -53,6 +53,7 @@ describe("placeOf", () => {
     ["e.9", "10", "gap"],
     ["e.9", "", "gap"],
     ["", "e.10", "gap"],
+    [null, "e.10", "gap"],
     ["a.b.9", "a.b.10", "gap"],
     // Beyond what a number holds exactly.
     ["e.9007199254740992", "e.9007199254740993", "next"],

@@ -10,7 +10,7 @@ export class Reader<State = unknown> {
   online = true;
 
   constructor(initial?: { state: State; cursor: string }, canRefresh = false) {
-    this.machine = begin<State>({ initial, canRefresh, markInterval: 15_000, retry: 2_000 });
+    this.machine = begin<State>({ initial, canRefresh, markIntervalMs: 15_000, retryMs: 2_000 });
   }
 
   get moment(): Moment {
@@ -24,7 +24,7 @@ export class Reader<State = unknown> {
 
   /** A connection is there, whatever there was before. */
   connect(): this {
-    if (this.machine.phase === "paused") this.now = this.machine.deadline ?? this.now;
+    if (this.machine.phase === "paused") this.now = this.machine.deadline;
     return this.send({ type: "start" }).send({ type: "tick" }).send({ type: "opened" });
   }
 

@@ -102,8 +102,8 @@ function useSameChannel<State>(channel: AnyChannel<State> | null): AnyChannel<St
       key?.credentials,
       key?.transport,
       key?.graceMs,
-      key?.markInterval,
-      key?.retry,
+      key?.markIntervalMs,
+      key?.retryMs,
     ],
   );
   useEffect(() => {

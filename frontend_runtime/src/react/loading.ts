@@ -1,6 +1,5 @@
 /** Promises of a first state, for Suspense; knows channels, not how they work. */
 import type { StateChannel } from "../channel";
-import { ChannelError } from "../errors";
 import { find } from "../store";
 
 /** By connection, while it has no state: what is suspended has no component yet that could keep its promise. */
@@ -11,24 +10,17 @@ const HANDOVER = 5_000;
 
 /** Fulfilled when the channel has a state, or won't get one. The same promise for the same channel while it waits. */
 export function loading<State>(channel: StateChannel<State, object>): Promise<void> {
-  if (typeof window === "undefined") {
-    throw new ChannelError("unreachable", "On a server a channel shows `initial` and nothing else, and has none here.");
-  }
+  if (typeof window === "undefined") throw new Error("On a server a channel needs `initial`.");
   const known = promises.get(find(channel.key) ?? channel);
   if (known) return known;
   const promise = new Promise<void>((resolve) => {
-    const look = (): void => {
+    const leave = channel.subscribe(() => {
       const { state, status } = channel.getSnapshot();
       if (state === undefined && status !== "closed") return;
       promises.delete(find(channel.key) ?? channel);
-      stopLooking();
       setTimeout(leave, HANDOVER);
       resolve();
-    };
-    // Two subscriptions: one looks, and one holds the connection a little longer.
-    const leave = channel.subscribe(() => undefined);
-    const stopLooking = channel.subscribe(look);
-    queueMicrotask(look);
+    });
   });
   promises.set(find(channel.key) ?? channel, promise);
   return promise;

@@ -1,0 +1,34 @@
+/** `transport: "fetch"` is loaded when it is used. */
+import { expect, test, vi } from "vitest";
+import { PROJECT, ProjectChannel } from "./channel";
+import { event, Server } from "./server";
+
+test('"fetch", which is also what is used where there is no EventSource', async () => {
+  const server = await Server.start();
+  for (const transport of ["fetch", undefined] as const) {
+    const channel = new ProjectChannel(7, "abc", { baseUrl: server.url, transport, graceMs: 0 });
+    const leave = channel.subscribe(() => undefined);
+    const exchange = await server.accept();
+    expect(exchange.request.headers.authorization).toBe("Token abc");
+    exchange.stream(event("snapshot", PROJECT, "e.1"));
+    await vi.waitFor(() => expect(channel.getSnapshot().status).toBe("live"));
+    channel.onMessage("confetti", () => undefined)();
+    leave();
+    await exchange.closed();
+  }
+  await server.stop();
+});
+
+test("who leaves while it is being loaded opens nothing", async () => {
+  const server = await Server.start();
+  vi.resetModules();
+  const { lazyFetchTransport } = await import("../src/transports/lazy");
+  const request = { url: `${server.url}/a/`, cursor: null, authorization: null, credentials: undefined, events: [] };
+  const receiver = { opened: vi.fn(), received: vi.fn(), retry: vi.fn(), failed: vi.fn() };
+  lazyFetchTransport.open(request, receiver).close();
+  const other = lazyFetchTransport.open({ ...request, url: `${server.url}/b/` }, receiver);
+  expect((await server.accept()).url.pathname).toBe("/b/");
+  expect(server.streams).toBe(1);
+  other.close();
+  await server.stop();
+});
