@@ -9,19 +9,26 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Some packages have no wheel and an old build script; an old pip would talk about that at length.
 export PIP_USE_PEP517 = 1
 
+# The example's page is built where there is Node; without it, its API and streams are served all the same.
+NODE := $(shell node -p 'process.versions.node.split(".")[0] >= 20' 2>/dev/null)
+FRONT_END := $(if $(filter true,$(NODE)),example/frontend/dist/index.html,no-front-end)
+
 .DEFAULT_GOAL := list
-.PHONY: list demo test quick test-matrix lint docs format bench long requirements servers clean
+.PHONY: list demo test quick test-matrix lint docs format bench long requirements servers clean no-front-end
 
 list: ## Show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
-demo: $(VENV)/.demo ## Serve the example on 127.0.0.1:8000 (PORT=…), with a curl line to try
+demo: $(VENV)/.demo $(FRONT_END) ## Serve the example on 127.0.0.1:8000 (PORT=…), and say how to look at it
 	@cd example && $(BIN)/python manage.py migrate --verbosity 0
 	@cd example && $(BIN)/python manage.py seed --url http://127.0.0.1:$(PORT)
 	@cd example && exec $(BIN)/uvicorn board.asgi:application --host 127.0.0.1 --port $(PORT)
 
-test: $(VENV)/.dev servers ## Install what is missing, then run every gate and every test
+test: $(VENV)/.dev servers front ## Install what is missing, then run every gate and every test
 	@$(BIN)/python -m tests.services $(BIN)/python scripts/gates.py
+
+front: $(if $(NODE),$(PAGE)) ## Build the front end's runtime and the example's page
+	@test -n "$(NODE)" || scripts/provision missing-node
 
 quick: $(VENV)/.dev ## Run the tests that take no long time, with the servers that are there
 	@$(BIN)/python -m tests.services $(BIN)/python -m pytest -q -m "not slow"
@@ -59,8 +66,23 @@ servers: $(VENV)/.dev
 	@scripts/provision servers
 	@$(BIN)/python -m tests.services --setup || test "$(CI)" != true
 
+# npm writes this file when it has installed what the lock file names.
+%/node_modules/.package-lock.json: %/package-lock.json
+	@echo "Installing the packages of $*"
+	@cd $* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+
+$(RUNTIME): frontend_runtime/node_modules/.package-lock.json $(wildcard $(addprefix frontend_runtime/src/,*.ts */*.ts */*.tsx))
+	@echo "Building the runtime of the front end"
+	@cd frontend_runtime && npm run --silent build -- --logLevel=warn && touch dist/index.mjs
+
+$(PAGE): $(RUNTIME) example/frontend/node_modules/.package-lock.json example/frontend/index.html \
+		$(wildcard $(addprefix example/frontend/src/,*.tsx */*.ts */*.tsx */*.css))
+	@echo "Building the example's page"
+	@cd example/frontend && npm run --silent build -- --logLevel=warn && touch dist/index.html
+
 clean: ## Remove what the other targets have made
 	rm -rf $(VENV) $(VENV)-3* .cache .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf frontend_runtime/node_modules frontend_runtime/dist example/frontend/node_modules example/frontend/dist
 	rm -f example/*.sqlite3*
 
 $(VENV)/bin/python:
@@ -71,6 +93,24 @@ $(VENV)/.demo: $(VENV)/bin/python requirements/demo.txt pyproject.toml
 	@echo "Installing the demo into $(VENV)"
 	@$(BIN)/pip install --quiet -r requirements/demo.txt
 	@$(BIN)/pip install --quiet --no-deps --editable .
+	@touch $@
+
+no-front-end:
+	@echo "No Node 20 or newer on the PATH: the page at / is left out, the curl lines below work without it"
+
+example/frontend/dist/index.html: frontend_runtime/dist/index.mjs example/frontend/node_modules/.package-lock.json \
+  $(shell find example/frontend/src example/frontend/public -type f) $(wildcard example/frontend/*.* example/frontend/.npmrc)
+	@echo "Building the example's page"
+	@cd example/frontend && npm run --silent build -- --logLevel warn
+
+frontend_runtime/dist/index.mjs: frontend_runtime/node_modules/.package-lock.json \
+  $(shell find frontend_runtime/src -type f) $(wildcard frontend_runtime/*.json frontend_runtime/tsdown.config.ts)
+	@echo "Building the front end's runtime"
+	@cd frontend_runtime && npm run --silent build -- --logLevel warn
+
+%/node_modules/.package-lock.json: %/package-lock.json
+	@echo "Installing what $* needs"
+	@cd $* && npm ci --ignore-scripts --loglevel error --no-progress
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python requirements/dev.txt pyproject.toml

@@ -21,10 +21,10 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "rxsse",  # before staticfiles: both have a runserver, and only this one knows --makefrontend
     "django.contrib.staticfiles",
     "rest_framework",
     "rest_framework.authtoken",
-    "rxsse",
     "projects",
 ]
 
@@ -32,6 +32,8 @@ INSTALLED_APPS = [
 RXSSE = {
     "REDIS_URL": os.environ.get("REDIS_URL"),
     "MONGO_URL": os.environ.get("MONGO_URL"),
+    # Where `manage.py makefrontend` writes the TypeScript that follows from channels.py.
+    "FRONTEND_DIR": BASE_DIR / "frontend" / "src" / "rx",
 }
 
 REST_FRAMEWORK = {
