@@ -24,11 +24,8 @@ demo: $(VENV)/.demo $(FRONT_END) ## Serve the example on 127.0.0.1:8000 (PORT=â€
 	@cd example && $(BIN)/python manage.py seed --url http://127.0.0.1:$(PORT)
 	@cd example && exec $(BIN)/uvicorn board.asgi:application --host 127.0.0.1 --port $(PORT)
 
-test: $(VENV)/.dev servers front ## Install what is missing, then run every gate and every test
+test: $(VENV)/.dev servers $(FRONT_END) ## Install what is missing, then run every gate and every test
 	@$(BIN)/python -m tests.services $(BIN)/python scripts/gates.py
-
-front: $(if $(NODE),$(PAGE)) ## Build the front end's runtime and the example's page
-	@test -n "$(NODE)" || scripts/provision missing-node
 
 quick: $(VENV)/.dev ## Run the tests that take no long time, with the servers that are there
 	@$(BIN)/python -m tests.services $(BIN)/python -m pytest -q -m "not slow"
@@ -66,20 +63,6 @@ servers: $(VENV)/.dev
 	@scripts/provision servers
 	@$(BIN)/python -m tests.services --setup || test "$(CI)" != true
 
-# npm writes this file when it has installed what the lock file names.
-%/node_modules/.package-lock.json: %/package-lock.json
-	@echo "Installing the packages of $*"
-	@cd $* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-
-$(RUNTIME): frontend_runtime/node_modules/.package-lock.json $(wildcard $(addprefix frontend_runtime/src/,*.ts */*.ts */*.tsx))
-	@echo "Building the runtime of the front end"
-	@cd frontend_runtime && npm run --silent build -- --logLevel=warn && touch dist/index.mjs
-
-$(PAGE): $(RUNTIME) example/frontend/node_modules/.package-lock.json example/frontend/index.html \
-		$(wildcard $(addprefix example/frontend/src/,*.tsx */*.ts */*.tsx */*.css))
-	@echo "Building the example's page"
-	@cd example/frontend && npm run --silent build -- --logLevel=warn && touch dist/index.html
-
 clean: ## Remove what the other targets have made
 	rm -rf $(VENV) $(VENV)-3* .cache .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -rf frontend_runtime/node_modules frontend_runtime/dist example/frontend/node_modules example/frontend/dist
@@ -97,6 +80,7 @@ $(VENV)/.demo: $(VENV)/bin/python requirements/demo.txt pyproject.toml
 
 no-front-end:
 	@echo "No Node 20 or newer on the PATH: the page at / is left out, the curl lines below work without it"
+	@test "$(CI)" != true
 
 example/frontend/dist/index.html: frontend_runtime/dist/index.mjs example/frontend/node_modules/.package-lock.json \
   $(shell find example/frontend/src example/frontend/public -type f) $(wildcard example/frontend/*.* example/frontend/.npmrc)

@@ -1,6 +1,8 @@
-"""Runs every gate and every test one after the other, then sums up; knows the tools, not the code.
+"""Runs every gate and every test in two lanes at once, then sums up; knows the tools, not the code.
 
-Exits nonzero where any of them failed. ``--lint`` leaves the tests out.
+Most tests wait for servers most of the time, so two lanes take little more than half as long as one.
+What a gate prints is shown when it is done. Exits nonzero where any of them failed. ``--lint`` leaves
+the tests out.
 """
 
 from __future__ import annotations
@@ -8,14 +10,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+
+SHOWING = threading.Lock()
+
+FRONT_ENDS = {"the runtime": ROOT / "frontend_runtime", "the example's page": ROOT / "example" / "frontend"}
 
 LINT = {
     "style (ruff)": ["ruff", "check", "."],
@@ -60,50 +68,78 @@ def whole_floors() -> list[str]:
     return [f"rxsse/{name.strip(' ()')}.py" for layer in layers[-3:] for name in layer.split(":")]
 
 
-def run(name: str, command: Sequence[str], **environment: str) -> Result:
-    """Run one tool with its output going through."""
-    print(f"\n== {name}", flush=True)
+def run(name: str, command: Sequence[str | Path], folder: Path = ROOT, **environment: str) -> Result:
+    """Run one tool to its end, then show what it printed."""
+    print(f"-- {name} …", flush=True)
     begin = time.monotonic()
-    closing = ""
-    with subprocess.Popen(
-        [BIN / command[0], *command[1:]],
-        cwd=ROOT,
+    ended = subprocess.run(
+        command,
+        cwd=folder,
         env=os.environ | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            print(line, end="", flush=True)
-            closing = line.strip() or closing
-    return Result(name, process.returncode == 0, time.monotonic() - begin, closing)
+    )
+    lines = [line.strip() for line in ended.stdout.splitlines() if line.strip()]
+    result = Result(name, ended.returncode == 0, time.monotonic() - begin, lines[-1] if lines else "")
+    with SHOWING:
+        print(f"\n== {name}\n{ended.stdout}", end="", flush=True)
+    return result
 
 
-def pytest(name: str, options: Iterable[str], **environment: str) -> Result:
-    return run(name, ["coverage", "run", "-m", "pytest", "--color=no", *options], **environment)
+def python(name: str, *command: str, **environment: str) -> Result:
+    """Run one of the tools that are installed beside this Python."""
+    return run(name, [BIN / command[0], *command[1:]], **environment)
+
+
+def pytest(name: str, options: Iterable[str] = (), **environment: str) -> Result:
+    return python(name, "coverage", "run", "-m", "pytest", "--color=no", *options, **environment)
+
+
+def lint() -> list[Result]:
+    return [python(name, *command) for name, command in LINT.items()]
+
+
+def on_postgresql() -> list[Result]:
+    if "PGHOST" not in os.environ:
+        return []
+    others = [f"--ignore={path}" for path in WITHOUT_DATABASE]
+    return [pytest("tests on PostgreSQL", others, RXSSE_TEST_DATABASE="postgresql")]
+
+
+def front_ends() -> list[Result]:
+    """The checks and the tests of the two packages in TypeScript."""
+    if not all((folder / "node_modules").is_dir() for folder in FRONT_ENDS.values()):
+        return []  # no Node: `make` has said so, and ended there on CI
+    results = []
+    for name, folder in FRONT_ENDS.items():
+        results.append(run(f"checks of {name}", ["npm", "run", "--silent", "check"], folder))
+        results.append(run(f"tests of {name}", ["npm", "test", "--silent"], folder))
+    return results
 
 
 def tests() -> list[Result]:
-    run("coverage: forget the last run", ["coverage", "erase"])
-    results = [pytest("tests on SQLite", [])]
-    if "PGHOST" in os.environ:
-        others = [f"--ignore={path}" for path in WITHOUT_DATABASE]
-        results.append(pytest("tests on PostgreSQL", others, RXSSE_TEST_DATABASE="postgresql"))
-    run("coverage", ["coverage", "combine", "--quiet"])
-    run("coverage, all floors", ["coverage", "report"])
+    python("coverage: forget the last run", "coverage", "erase")
+    with ThreadPoolExecutor(2) as lanes:
+        first = lanes.submit(lambda: [pytest("tests on SQLite")])
+        second = lanes.submit(lambda: [*lint(), *front_ends(), *on_postgresql()])
+        results = [*second.result(), *first.result()]
+    python("coverage", "coverage", "combine", "--quiet")
+    python("coverage, all floors", "coverage", "report")
     floors = ",".join(whole_floors())
-    whole = ["coverage", "report", f"--include={floors}", "--fail-under=100"]
-    return [*results, run("coverage, every branch of floors 0 to 2", whole)]
+    whole = python(
+        "coverage, every branch of floors 0 to 2", "coverage", "report", f"--include={floors}", "--fail-under=100"
+    )
+    return [*results, whole]
 
 
 def sum_up(results: Sequence[Result]) -> int:
     print("\n== summary")
     for result in results:
         print(f"{'ok    ' if result.passed else 'FAILED'} {result.seconds:6.1f} s  {result.name}")
-    counts = [result.closing for result in results if result.name.startswith("tests on")]
+    counts = [result.closing for result in results if result.name.startswith("tests")]
     if counts and "PGHOST" not in os.environ:
         print("left out      tests on PostgreSQL: no server (`python -m tests.services` starts one)")
     print(*counts, sep="\n")
@@ -111,10 +147,7 @@ def sum_up(results: Sequence[Result]) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    results = [run(name, command) for name, command in LINT.items()]
-    if "--lint" not in arguments:
-        results += tests()
-    return sum_up(results)
+    return sum_up(lint() if "--lint" in arguments else tests())
 
 
 if __name__ == "__main__":
