@@ -38,7 +38,9 @@ AnyField = Field[Any, Any, Any, Any]
 
 def member(name: str, field: AnyField, model: type[Model] | None, where: str, scope: Scope) -> Member:
     """What ``field`` adds to the JSON of its serializer, whose rows are of ``model``."""
-    source = follow(model, field.source_attrs)
+    # What a get_attribute of its own returns is no matter of the source: then the field's allow_null is all there is.
+    stock = type(field).get_attribute.__module__.startswith("rest_framework.")
+    source = follow(model, field.source_attrs) if stock else UNKNOWN_SOURCE
     shown = value(field, source, where, scope)
     optional = False
     # Of what isn't a row anything may be missing that need not be there.

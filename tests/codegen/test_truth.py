@@ -86,7 +86,7 @@ FULL: dict[str, Any] = {
     "price": Decimal("3.50"),
     "discount": Decimal("0.10"),
     "weight": 1.5,
-    "stock": 2**62,
+    "stock": 2**60,
     "small": 1,
     "available": True,
     "checked": False,

@@ -301,6 +301,8 @@ export interface Unknown {
   said: string[];
   strict: string;
   loud: Record<string, boolean>;
+  fetched: string;
+  fetched_or_not: string | null;
   brief: Brief;
   dumb: unknown;
   counted: Record<string, number>;

@@ -30,6 +30,13 @@ class Strict(serializers.CharField):
         return super().to_internal_value(value).strip()
 
 
+class Fetched(serializers.CharField):
+    """Finds its value by itself."""
+
+    def get_attribute(self, instance: Any) -> Any:
+        return None
+
+
 class Loud(serializers.CharField):
     def to_representation(self, value: Any) -> dict[str, bool]:
         return {str(value): True}
@@ -90,6 +97,8 @@ class UnknownSerializer(serializers.ModelSerializer[Product]):
     said = Said(source="name", read_only=True)
     strict = Strict(source="name", read_only=True)
     loud = Loud(source="name", read_only=True)
+    fetched = Fetched(source="code", read_only=True)
+    fetched_or_not = Fetched(source="name", read_only=True, allow_null=True)
     brief = BriefSerializer(source="*", read_only=True)
     dumb = DumbSerializer(source="*", read_only=True)
     counted = CountedSerializer(source="children", many=True, read_only=True)
@@ -117,6 +126,8 @@ class UnknownSerializer(serializers.ModelSerializer[Product]):
             "said",
             "strict",
             "loud",
+            "fetched",
+            "fetched_or_not",
             "brief",
             "dumb",
             "counted",
