@@ -145,8 +145,15 @@ def _instance(rows: Rows, name: str) -> str:
         return line
     inner = f"      paths: [{', '.join(paths)}],\n"
     if len(inner) > WIDTH + 1 or several:
-        inner = "      paths: [\n" + "".join(f"        {path},\n" for path in paths) + "      ],\n"
+        inner = "      paths: [\n" + "".join(map(_path, rows.paths)) + "      ],\n"
     return f"    {name}: {{\n      key: {quoted(rows.key)},\n{inner}    }},\n"
+
+
+def _path(path: Path) -> str:
+    line = f"        [{', '.join(map(quoted, path))}],\n"
+    if len(line) <= WIDTH + 1:
+        return line
+    return "        [\n" + "".join(f"          {quoted(name)},\n" for name in path) + "        ],\n"
 
 
 def _constructor(address: Address, state: str) -> str:

@@ -214,19 +214,25 @@ def lay_out(lead: str, term: Term, names: Names, indent: int = 0) -> str:
     if len(line) <= WIDTH:
         return line
     match term:
-        case Union(members):
-            rows = "\n".join(f"{pad}  | {write(member, names)}" for member in members)
-            return f"{pad}{lead}\n{rows};"
-        case Array(Union(members)):
-            rows = "\n".join(f"{pad}  | {write(member, names)}" for member in members)
-            return f"{pad}{lead} (\n{rows}\n{pad})[];"
-        case Record(value):
-            inner = lay_out("", value, names, indent + 2).rstrip(";")
-            return f"{pad}{lead} Record<\n{pad}  string,\n{inner}\n{pad}>;"
+        case Union():
+            return f"{pad}{lead}\n{_members(term, names, indent + 2, room=0)};"
+        case Array(Union() as item):
+            return f"{pad}{lead} (\n{_members(item, names, indent + 2)}\n{pad})[];"
+        case Record(Union() as value, spelled_out=False):
+            return f"{pad}{lead} Record<\n{pad}  string,\n{_members(value, names, indent + 2)}\n{pad}>;"
         case Tuple(items):
             rows = "\n".join(f"{pad}  {write(item, names)}," for item in items)
             return f"{pad}{lead} [\n{rows}\n{pad}];"
     return line
+
+
+def _members(term: Union, names: Names, indent: int, room: int = WIDTH) -> str:
+    """A union on lines of its own: one if ``room`` allows, else one for each member."""
+    pad = " " * indent
+    line = f"{pad}{write(term, names)}"
+    if len(line) <= room:
+        return line
+    return "\n".join(f"{pad}| {write(member, names)}" for member in term.members)
 
 
 def comment(text: str, indent: int = 0) -> str:
