@@ -23,7 +23,8 @@ BIN = Path(sys.executable).parent
 
 SHOWING = threading.Lock()
 
-FRONT_ENDS = {"the runtime": ROOT / "frontend_runtime", "the example's page": ROOT / "example" / "frontend"}
+EXAMPLE = ROOT / "example"
+FRONT_ENDS = {"the runtime": ROOT / "frontend_runtime", "the example's page": EXAMPLE / "frontend"}
 
 LINT = {
     "style (ruff)": ["ruff", "check", "."],
@@ -89,9 +90,9 @@ def run(name: str, command: Sequence[str | Path], folder: Path = ROOT, **environ
     return result
 
 
-def python(name: str, *command: str, **environment: str) -> Result:
+def python(name: str, *command: str, folder: Path = ROOT, **environment: str) -> Result:
     """Run one of the tools that are installed beside this Python."""
-    return run(name, [BIN / command[0], *command[1:]], **environment)
+    return run(name, [BIN / command[0], *command[1:]], folder, **environment)
 
 
 def pytest(name: str, options: Iterable[str] = (), **environment: str) -> Result:
@@ -99,7 +100,10 @@ def pytest(name: str, options: Iterable[str] = (), **environment: str) -> Result
 
 
 def lint() -> list[Result]:
-    return [python(name, *command) for name, command in LINT.items()]
+    generated = python(
+        "the example's generated TypeScript", "python", "manage.py", "makefrontend", "--check", folder=EXAMPLE
+    )
+    return [*(python(name, *command) for name, command in LINT.items()), generated]
 
 
 def on_postgresql() -> list[Result]:
