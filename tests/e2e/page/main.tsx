@@ -1,0 +1,116 @@
+/**
+ * One project, every task a row that is really there, with all that is rendered counted; for tests.
+ *
+ * `?project=7&token=…#…` would put a token into a URL: it comes by `sessionStorage`. Parameters: `project`, `transport`,
+ * `mark` (milliseconds), `strict`, `rows` (components that read the channel besides).
+ */
+import { useChannelInstance, useChannelState } from "@rxsse/react";
+import { memo, Profiler, StrictMode, useState, type ReactNode } from "react";
+import { createRoot } from "react-dom/client";
+import { ProjectChannel } from "../../../example/frontend/src/rx/projects.channels";
+
+const parameters = new URLSearchParams(location.search);
+const token = sessionStorage.getItem("token");
+const options = {
+  transport: parameters.get("transport") === "fetch" ? "fetch" : "eventsource",
+  markIntervalMs: Number(parameters.get("mark") ?? 15_000),
+  graceMs: 200,
+} as const;
+const makeChannel = () => new ProjectChannel(Number(parameters.get("project")), token, options);
+
+declare global {
+  interface Window {
+    /** How often each part of the page was rendered, by its name. */
+    rendered: Record<string, number>;
+    /** Milliseconds of tasks that kept the page from answering. */
+    long: number[];
+    /** What the channel shows, as JSON. */
+    shown(): string;
+  }
+}
+
+window.rendered = {};
+window.long = [];
+window.shown = () => JSON.stringify(makeChannel().getSnapshot());
+new PerformanceObserver((list) => window.long.push(...list.getEntries().map(({ duration }) => duration))).observe({
+  type: "longtask",
+});
+
+function Counted({ name, children }: { name: string; children: ReactNode }) {
+  const onRender = () => {
+    window.rendered[name] = (window.rendered[name] ?? 0) + 1;
+  };
+  return (
+    <Profiler id={name} onRender={onRender}>
+      {children}
+    </Profiler>
+  );
+}
+
+const Row = memo(function Row({ id }: { id: number }) {
+  const task = useChannelInstance(makeChannel(), "Task", id);
+  return (
+    <p data-done={task?.done} id={`task-${id}`}>
+      {task?.title}
+    </p>
+  );
+});
+
+const Rows = memo(function Rows() {
+  const keys = useChannelState(makeChannel(), ({ state }) => state?.tasks.map(({ id }) => id) ?? [], sameKeys);
+  return (
+    <div id="rows">
+      {keys.map((id) => (
+        <Counted key={id} name={`row ${id}`}>
+          <Row id={id} />
+        </Counted>
+      ))}
+    </div>
+  );
+});
+
+function Status() {
+  const { status, error, state } = useChannelState(makeChannel());
+  return (
+    <p role="status">
+      {status} {error?.code} {state?.name}
+    </p>
+  );
+}
+
+function Page() {
+  const [open, setOpen] = useState(true);
+  return (
+    <>
+      <button type="button" onClick={() => setOpen(!open)}>
+        {open ? "Leave" : "Come back"}
+      </button>
+      {open && (
+        <>
+          <Counted name="status">
+            <Status />
+          </Counted>
+          <Counted name="rows">
+            <Rows />
+          </Counted>
+        </>
+      )}
+    </>
+  );
+}
+
+function sameKeys(left: readonly number[], right: readonly number[]): boolean {
+  return left.length === right.length && left.every((key, index) => key === right[index]);
+}
+
+const root = document.getElementById("root");
+if (!root) throw new Error("index.html has no element with the id “root”.");
+createRoot(root).render(
+  parameters.has("strict") ? (
+    <StrictMode>
+      <Page />
+    </StrictMode>
+  ) : (
+    <Page />
+  ),
+);
