@@ -1,9 +1,11 @@
-/** Holds the size budget: what a page downloads for the core and the hooks, gzipped, React left out. */
+/** Holds the size budget: what a page downloads for everything that an entry exports, gzipped, React left out. */
 import { build } from "esbuild";
 import { gzipSync } from "node:zlib";
 
-/** Bytes, of everything that an entry exports. */
-const BUDGETS = { "dist/index.mjs": 6144, "dist/core.mjs": 5632 };
+/** Bytes of the first download. What grows beyond must be worth it; the aim is 6,144. */
+const BUDGETS = { "dist/index.mjs": 6950, "dist/core.mjs": 6350 };
+/** Bytes of what is loaded later, by pages without an EventSource: the parser of Server-Sent Events. */
+const LATER = 1450;
 
 let failed = false;
 for (const [entry, budget] of Object.entries(BUDGETS)) {
@@ -18,11 +20,9 @@ for (const [entry, budget] of Object.entries(BUDGETS)) {
     outdir: "out",
     write: false,
   });
-  const sizes = outputFiles.map((file) => [file.path.split("/").pop(), gzipSync(file.contents, { level: 9 }).length]);
-  const first = sizes.filter(([name]) => !name.startsWith("fetch-"));
-  const size = first.reduce((sum, [, bytes]) => sum + bytes, 0);
-  failed ||= size > budget;
-  console.log(`${entry}: ${size} of ${budget} bytes gzipped${size > budget ? ", TOO LARGE" : ""}`);
-  for (const [name, bytes] of sizes) console.log(`  ${name}: ${bytes}`);
+  const [first, ...later] = outputFiles.map(({ contents }) => gzipSync(contents, { level: 9 }).length);
+  const rest = later.reduce((sum, size) => sum + size, 0);
+  failed ||= first > budget || rest > LATER;
+  console.log(`${entry}: ${first} of ${budget} bytes gzipped at first, ${rest} of ${LATER} later`);
 }
 process.exit(failed ? 1 : 0);

@@ -1,6 +1,6 @@
 /** What applications and generated code hold in hand: a description of a stream, cheap to make; knows no React. */
 import { eventSourceTransport } from "./transports/eventsource";
-import { lazyFetchTransport } from "./transports/lazy";
+import { fetchTransport } from "./transports/fetch";
 import type { Transport } from "./transports/transport";
 import { beforehand, Connection, find, type AppliedPatch, type ChannelSnapshot, type Initial, type Key } from "./store";
 import type { Token } from "./stream";
@@ -57,7 +57,7 @@ const BUILT_IN = {
   markIntervalMs: 15_000,
 };
 
-const TRANSPORTS = { eventsource: eventSourceTransport(), fetch: lazyFetchTransport };
+const TRANSPORTS = { eventsource: eventSourceTransport(), fetch: fetchTransport() };
 
 /**
  * One live state of the server. Generated subclasses have the URL and the types.

@@ -7,4 +7,5 @@ export type { StreamEvent } from "./protocol";
 export type { AppliedPatch, ChannelSnapshot, Initial, Status } from "./store";
 export type { Token } from "./stream";
 export { eventSourceTransport, type EventSourceTransportOptions } from "./transports/eventsource";
+export { fetchTransport, type FetchTransportOptions } from "./transports/fetch";
 export type { OpenStream, Receiver, StreamRequest, Transport } from "./transports/transport";

@@ -20,7 +20,7 @@ export function findInstance(state: unknown, index: InstanceIndex, type: string,
 }
 
 function collect(state: object, index: InstanceIndex, type: string): ReadonlyMap<string, Row> {
-  const entry = Object.hasOwn(index, type) ? index[type] : undefined;
+  const entry = index[type];
   if (!entry) {
     throw new Error(
       `This channel has no rows of type ${JSON.stringify(type)}, but of ${Object.keys(index).join(", ")}.`,

@@ -61,6 +61,8 @@ export interface Machine<State> {
   readonly retry: number;
   /** Milliseconds without any event after which a connection counts as dead. */
   readonly patience: number;
+  /** Milliseconds of the latest pause. */
+  readonly pause: number;
   /** When a `tick` is due, in milliseconds; Infinity where none is. */
   readonly deadline: number;
   readonly connectedSince: Date | null;
@@ -93,6 +95,7 @@ export function begin<State>({ initial, canRefresh, markIntervalMs, retryMs }: B
     canRefresh,
     retry: retryMs,
     patience: 3 * markIntervalMs, // PROTOCOL, "Applying"
+    pause: 0,
     deadline: Infinity,
     connectedSince: null,
     noConnectionSince: null,
@@ -172,7 +175,11 @@ const TABLE: Readonly<Record<Phase, Row>> = {
     // A pause that the server has asked for (`bye`, 429, 503) is kept: it has its reasons.
     wake: (machine, _, moment) =>
       machine.error === null || machine.error.code === "busy" ? machine : connect(machine, moment),
-    tick: (machine, _, moment) => (left(machine, moment) > 0 ? machine : connect(machine, moment)),
+    tick: (machine, _, moment) => {
+      const remaining = left(machine, moment);
+      // More than the whole pause is left where the clock was set back.
+      return remaining > 0 && remaining <= machine.pause ? machine : connect(machine, moment);
+    },
   },
   connecting: {
     ...nothing,
@@ -243,11 +250,11 @@ function pause(machine: Any, error: ChannelError | null, moment: Moment, atOnce 
   const growing = moment.online ? Math.min(retry * 2 ** (failures - 1), longest) : longest;
   const next = { ...machine, failures };
   if (atOnce && failures === 1) return connect({ ...next, error }, moment);
-  return pauseFor(next, Math.max(growing, least) + growing * moment.random, error, moment);
+  return pauseFor(next, Math.ceil(Math.max(growing, least) + growing * moment.random), error, moment);
 }
 
 function pauseFor(machine: Any, milliseconds: number, error: ChannelError | null, { now }: Moment): Any {
-  return { ...disconnected(machine, now), phase: "paused", deadline: now + milliseconds, error };
+  return { ...disconnected(machine, now), phase: "paused", pause: milliseconds, deadline: now + milliseconds, error };
 }
 
 function connect(machine: Any, { now }: Moment): Any {

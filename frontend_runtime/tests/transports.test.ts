@@ -207,6 +207,24 @@ describe("eventsource", () => {
     expect((await server.accept()).url.pathname).toBe("/b/");
   });
 
+  test("where it can't be found out why there is no stream, there is none", async () => {
+    const transport = eventSourceTransport({
+      EventSource: NodeEventSource as unknown as typeof EventSource,
+      fetch: () => Promise.reject(new TypeError("no network")),
+    });
+    const request = {
+      url: `${server.url}/rx/7/`,
+      cursor: null,
+      credentials: undefined,
+      events: [],
+      authorization: null,
+    };
+    const ear = new Ear();
+    open.push(transport.open(request, ear));
+    (await server.accept()).answer(404);
+    await vi.waitFor(() => expect(ear.failures).toEqual([{ status: null }]));
+  });
+
   test("each stream has a ticket of its own", async () => {
     for (const ticket of ["t1", "t2"]) {
       const stream = TRANSPORTS["eventsource"]!.open(

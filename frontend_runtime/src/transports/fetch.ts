@@ -1,5 +1,4 @@
 /** Streams by `fetch`: for headers, React Native and Node; knows no protocol. */
-import { createParser } from "eventsource-parser";
 import {
   failureOf,
   LOST,
@@ -44,6 +43,8 @@ async function read(
     await body?.cancel();
     return;
   }
+  // Loaded when it is first used: pages with an EventSource never need it.
+  const { createParser } = await import("eventsource-parser");
   receiver.opened();
   const parser = createParser({
     onEvent: ({ event = "message", id, data }) => receiver.received({ event, id, data }),

@@ -1,4 +1,4 @@
-/** `transport: "fetch"` is loaded when it is used. */
+/** Transports by name. */
 import { expect, test, vi } from "vitest";
 import { PROJECT, ProjectChannel } from "./channel";
 import { event, Server } from "./server";
@@ -16,19 +16,5 @@ test('"fetch", which is also what is used where there is no EventSource', async 
     leave();
     await exchange.closed();
   }
-  await server.stop();
-});
-
-test("who leaves while it is being loaded opens nothing", async () => {
-  const server = await Server.start();
-  vi.resetModules();
-  const { lazyFetchTransport } = await import("../src/transports/lazy");
-  const request = { url: `${server.url}/a/`, cursor: null, authorization: null, credentials: undefined, events: [] };
-  const receiver = { opened: vi.fn(), received: vi.fn(), retry: vi.fn(), failed: vi.fn() };
-  lazyFetchTransport.open(request, receiver).close();
-  const other = lazyFetchTransport.open({ ...request, url: `${server.url}/b/` }, receiver);
-  expect((await server.accept()).url.pathname).toBe("/b/");
-  expect(server.streams).toBe(1);
-  other.close();
   await server.stop();
 });
