@@ -87,9 +87,9 @@ function Invitation({
         ))}
       </select>
       <select aria-label="Role" value={role} onChange={(event) => setRole(event.target.value as Participant["role"])}>
-        <option value="member">as member</option>
-        <option value="guest">as guest</option>
-        <option value="owner">as owner</option>
+        <option value="member">Member</option>
+        <option value="guest">Guest</option>
+        <option value="owner">Owner</option>
       </select>
       <button type="submit" className="button" disabled={person === ""}>
         Invite
