@@ -1,9 +1,10 @@
-"""Who reads a stream: how a request is authenticated, by a ticket too, and what is remembered of its reader."""
+"""Who reads a stream: how a request is authenticated, by a ticket too, and what is remembered of it then."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from django.apps import apps
@@ -15,31 +16,17 @@ from rest_framework.settings import api_settings
 
 from rxsse import runtime, signing
 from rxsse.channels import StateChannel
+from rxsse.guarding.identity import Identity, identity_of
 
 SKEW = 60.0
 """Seconds that the clocks of two servers may be apart: a used ticket is remembered for so much longer than it lives."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What a stream remembers of its reader: enough to end it, no more.
-
-    ``user`` is the primary key as text (empty for an anonymous reader), ``credential`` the key
-    of what was presented, where it has one.
-    """
-
-    channel: str
-    user: str
-    credential: str
-
-
-def identity_of(request: Request, channel: type[StateChannel]) -> Identity:
-    """The reader of an authenticated request."""
-    user_pk = getattr(request.user, "pk", None)
-    credential = getattr(request.auth, "pk", None)
-    return Identity(
-        channel.label, "" if user_pk is None else str(user_pk), "" if credential is None else str(credential)
-    )
+def reader_of(request: Request, channel: type[StateChannel], kwargs: Mapping[str, Any], position: int) -> Identity:
+    """What a stream remembers of the reader of an authenticated request; ``position`` is from before it was that."""
+    tickets = [kind for kind in request.authenticators or () if isinstance(kind, TicketAuthentication)]
+    until = min((each.ticket.until for each in tickets if each.ticket is not None), default=inf)
+    return identity_of(request, channel, kwargs, position, until, by_ticket=bool(tickets))
 
 
 def authentication_classes(channel: type[StateChannel]) -> list[Any]:
@@ -93,11 +80,14 @@ class TicketAuthentication(BaseAuthentication):
                 raise _refusal()
 
 
-def ticket_for(request: Request) -> str:
+def ticket_for(request: Request, channel: type[StateChannel], kwargs: Mapping[str, Any]) -> str:
     """A ticket for the reader of an authenticated request, at its path. Raises 403 for one it can't stand for."""
     try:
         seconds = runtime.current().settings.TICKET_SECONDS
-        return signing.issue(request.user, request.auth, _place(request), seconds)
+        identity = identity_of(request, channel, kwargs)
+        # What its row says is looked up when it is used; a session isn't known any more by then.
+        until = min(identity.expires, identity.look if identity.session else inf)
+        return signing.issue(request.user, request.auth, _place(request), seconds, until)
     except signing.NotExchangeable as error:
         raise PermissionDenied(f"No ticket can be given for these credentials: {error}.") from error
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -41,7 +42,8 @@ class StateChannel:
     ``Meta.audience``: ``"shared"`` (one state for all readers) or ``"user"`` (one for each); by
     default a list is per user and a single row is shared unless a serializer in its tree has
     ``Meta.user_key``. ``Meta.depends_on``: labels of models whose changes matter in a way that
-    reading can't show.
+    reading can't show. ``Meta.permission_models``: labels of the models that `has_permission` reads;
+    when their rows change, open streams are asked about again.
     """
 
     label: ClassVar[str]
@@ -74,6 +76,14 @@ class StateChannel:
         except (ObjectDoesNotExist, ValueError, TypeError, ValidationError) as error:
             raise Http404 from error
         return found
+
+    def get_expiry(self, request: Any) -> datetime | float | None:
+        """When the credential of ``request`` (DRF's) ends, as a datetime or in seconds since 1970; None: not known here.
+
+        Not needed for what says it itself: ``exp`` among the claims of a JWT, ``expiry`` or ``expires`` of a
+        token, a session's end.
+        """
+        return None
 
     @classmethod
     def as_view(cls) -> Callable[..., Any]:
@@ -244,7 +254,7 @@ def _bind(anchor: BaseSerializer[Any], context: dict[str, Any]) -> BaseSerialize
 
 
 def _audience_of(user: Any) -> str:
-    return ANONYMOUS if getattr(user, "pk", None) is None else key_of(type(user), user.pk)
+    return ANONYMOUS if getattr(user, "pk", None) is None else key_of(user.__class__, user.pk)
 
 
 def _load_user(audience: str) -> Any:

@@ -95,6 +95,15 @@ class Settings:
     DERIVE_THREADS: int = 2
     """Threads (and database connections) that derive states in a serving process."""
 
+    PERMISSION_SECONDS: float = 60.0
+    """Seconds between two askings whether a reader may still read, where no change gave occasion to; 0 turns it off."""
+
+    PERMISSION_THREADS: int = 2
+    """Threads (and database connections) that ask whether readers may still read: some 1,000 a second."""
+
+    ROTATE_SECONDS: float = 0.0
+    """Age at which a stream is ended with ``bye``, give or take a fifth, to even out load. 0: never, nothing needs it."""
+
 
 _current: Settings | None = None
 

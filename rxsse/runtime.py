@@ -1,4 +1,4 @@
-"""Puts the parts of one process together: feed, cache, broker, engine, used tickets, and the hubs that serve streams.
+"""Puts the parts of one process together: feed, cache, broker, engine, used tickets, guard, hubs that serve streams.
 
 The only place that knows which part needs which. Nothing is opened before it is used.
 """
@@ -19,6 +19,7 @@ from rxsse.deriving.engine import Engine
 from rxsse.deriving.inbox import Inbox
 from rxsse.deriving.owning import Backends
 from rxsse.feeds.base import BaseFeed
+from rxsse.guarding.guard import Guard
 from rxsse.messages import Change
 from rxsse.streaming.hub import Hubs
 
@@ -59,6 +60,8 @@ class Runtime:
         self.tickets = tickets.create(settings)
         self.inbox = Inbox()
         self.watching = Watching(self.feed)
+        # Hears the feed before owners do: no patch overtakes what revokes it.
+        self.guard = Guard(settings, self.watching.watch, self.inbox)
         self._lock = threading.RLock()
         self._listening = False
         self._engine: Engine | None = None
@@ -87,7 +90,7 @@ class Runtime:
                 # Servers don't run Django's checks; this one is about them.
                 for problem in check_processes():
                     logger.warning("%s", problem)
-                self._hubs = Hubs(self.engine)
+                self._hubs = Hubs(self.engine, guard=self.guard)
             return self._hubs
 
     def listen(self) -> None:
@@ -95,7 +98,7 @@ class Runtime:
         with self._lock:
             if not self._listening:
                 self._listening = True
-                self.feed.listen(self.inbox)
+                self.feed.listen(self.guard)
 
     def close(self) -> None:
         """End streams, give topics up, close connections."""
@@ -104,6 +107,7 @@ class Runtime:
             self._hubs = self._engine = self._backends = None
         if hubs is not None:
             hubs.close()
+        self.guard.close()
         if engine is not None:
             engine.close()
         self.feed.close()

@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from django.apps import apps
@@ -39,17 +40,19 @@ class Refused(RxsseError):
 class Ticket:
     """A ticket whose reader is who it was given to: ``user`` (None: anonymous) with ``credential`` (a row or None).
 
-    ``nonce`` tells it from every other; ``seconds`` are left of its life.
+    ``nonce`` tells it from every other; ``seconds`` are left of its life. ``until`` is when what it was given
+    for ends, in seconds since 1970.
     """
 
     user: Any
     credential: Any
     nonce: str
     seconds: float
+    until: float = inf
 
 
-def issue(user: Any, credential: Any, place: str, seconds: int) -> str:
-    """A ticket for ``place``, good for ``seconds``. Raises `NotExchangeable`."""
+def issue(user: Any, credential: Any, place: str, seconds: int, until: float = inf) -> str:
+    """A ticket for ``place`` and ``seconds``; what it stands for ends at ``until``. Raises `NotExchangeable`."""
     known = None if _is_nobody(user) else user
     if known is not None and not (isinstance(known, get_user_model()) and known.pk is not None):
         raise NotExchangeable(f"{type(known).__name__} is not a row of AUTH_USER_MODEL")
@@ -62,7 +65,7 @@ def issue(user: Any, credential: Any, place: str, seconds: int) -> str:
     nonce = secrets.token_urlsafe(12)
     expires = int((time.time() + seconds) * 1000)
     seal = _signer("seal", place).signature(_sealed(nonce, _states(known)[0], credential if kind else None))
-    named = ["" if known is None else str(known.pk), kind, nonce, expires, seal]
+    named = ["" if known is None else str(known.pk), kind, nonce, expires, seal, None if until == inf else until]
     return _signer("ticket", place).sign_object(named)
 
 
@@ -71,9 +74,10 @@ def read(text: str, place: str) -> Ticket:
     try:
         if not FORM.fullmatch(text):
             raise BadSignature
-        user_key, kind, nonce, expires, seal = _signer("ticket", place).unsign_object(text)
+        user_key, kind, nonce, expires, seal, until = _signer("ticket", place).unsign_object(text)
+        until = inf if until is None else until
         seconds = expires / 1000 - time.time()
-        if seconds <= 0:
+        if seconds <= 0 or until <= time.time():
             raise Refused
         user = get_user_model()._default_manager.get(pk=user_key) if user_key else None
         rows: Iterable[Any] = _belonging(apps.get_model(kind), user) if kind else [None]
@@ -83,7 +87,7 @@ def read(text: str, place: str) -> Ticket:
         signer, states = _signer("seal", place), _states(user)
         for row in rows:
             if any(_fits(signer, _sealed(nonce, state, row), seal) for state in states):
-                return Ticket(user, row, nonce, seconds)
+                return Ticket(user, row, nonce, seconds, until)
     raise Refused
 
 

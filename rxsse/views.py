@@ -27,7 +27,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from rxsse import runtime
-from rxsse.auth import TicketAuthentication, authentication_classes, identity_of, ticket_for
+from rxsse.auth import TicketAuthentication, authentication_classes, reader_of, ticket_for
 from rxsse.channels import StateChannel
 from rxsse.conf import get_settings
 from rxsse.deriving.derivation import Derivation, Dirt
@@ -79,6 +79,7 @@ class ChannelView(APIView):
     # The first is what `Accept: */*` gets: curl, and fetch() without headers.
     renderer_classes = (StreamRenderer, JSONRenderer, PageRenderer)
     permission_classes = ()
+    position = -1
     http_method_names = ("get", "head", "options", "post")
 
     def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
@@ -90,8 +91,9 @@ class ChannelView(APIView):
             return self._document(request, topic)
         cursor = request.headers.get("Last-Event-ID") or request.query_params.get("last_event_id")
         hubs = runtime.current().hubs
+        reader = reader_of(request, self.channel, kwargs, self.position)
         _spend_ticket(request)  # last: a request that is refused uses no ticket up
-        return StreamResponse(request._request, hubs, topic, cursor, identity_of(request, self.channel))
+        return StreamResponse(request._request, hubs, topic, cursor, reader)
 
     def post(self, request: Request, **kwargs: Any) -> Response:
         """A ticket for whoever may open the stream (PROTOCOL, "Tickets")."""
@@ -99,8 +101,8 @@ class ChannelView(APIView):
         if not self._gives_tickets():
             self.http_method_not_allowed(request)
         self._topic(request, kwargs)
-        ticket = {"ticket": ticket_for(request), "expires_in": runtime.current().settings.TICKET_SECONDS}
-        return Response(ticket, status=201, headers={"Cache-Control": "no-store"})
+        ticket, seconds = ticket_for(request, self.channel, kwargs), runtime.current().settings.TICKET_SECONDS
+        return Response({"ticket": ticket, "expires_in": seconds}, status=201, headers={"Cache-Control": "no-store"})
 
     @property
     def allowed_methods(self) -> list[str]:
@@ -112,6 +114,13 @@ class ChannelView(APIView):
         return "ticket" in self.request.GET and get_settings().TICKET_SECONDS > 0
 
     # --- DRF's steps ---------------------------------------------------------------------
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Note what was heard before the reader is looked at: what comes later counts against him."""
+        # Where a middleware has looked at him, nobody knows since when: he is looked at again.
+        seen = getattr(request._request, "_cached_user", None) is not None
+        self.position = -1 if seen else runtime.current().guard.position
+        super().initial(request, *args, **kwargs)
 
     def get_authenticators(self) -> list[Any]:
         if TicketAuthentication.applies_to(self.request):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+from math import inf
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +18,8 @@ from rest_framework.settings import api_settings
 from rest_framework.test import APIRequestFactory
 
 from rxsse import StateChannel
-from rxsse.auth import Identity, authentication_classes, identity_of
+from rxsse.auth import authentication_classes
+from rxsse.guarding.identity import Identity, identity_of, password_of
 from tests.domain.models import Team
 
 
@@ -44,6 +49,14 @@ class OpenChannel(Permitting, StateChannel):
     class Meta:
         anchor = TeamSerializer()
         authentication_classes = ()
+
+
+class EndingChannel(UsualChannel):
+    class Meta(UsualChannel.Meta):
+        pass
+
+    def get_expiry(self, request: Any) -> float:
+        return 5
 
 
 class OwnToken(TokenAuthentication):
@@ -98,13 +111,41 @@ def test_a_reader_is_remembered_by_keys_alone() -> None:
     user = User.objects.create(username="ann")
     token = Token.objects.create(user=user)
     label = UsualChannel.label
-    assert identity_of(request(user, token), UsualChannel) == Identity(label, str(user.pk), token.key)
-    assert identity_of(request(user, None), UsualChannel) == Identity(label, str(user.pk), "")
+    known = Identity(label, str(user.pk), kwargs=(("pk", 1),))
+    by_token = replace(known, credential=token.key, kind="authtoken.token")
+    assert identity_of(request(user, token), UsualChannel, {"pk": 1}) == by_token
+    assert token.key not in repr(by_token)
     # What another scheme gives as credential has no key: a stream is then ended by its user.
     for auth in ("text", {"sub": "ann"}, object()):
-        assert identity_of(request(user, auth), UsualChannel) == Identity(label, str(user.pk), "")
+        assert identity_of(request(user, auth), UsualChannel, {"pk": 1}) == known
+    # Without any, the password is what stands for him.
+    assert identity_of(request(user, None), UsualChannel, {"pk": 1}) == replace(known, password=password_of(user))
+
+
+@pytest.mark.django_db
+def test_an_expiry_is_found_where_it_is_usually_said() -> None:
+    user = User.objects.create(username="ann")
+    moment = datetime(2030, 1, 1, tzinfo=UTC)
+
+    def end_of(auth: Any, channel: Any = UsualChannel) -> float:
+        return identity_of(request(user, auth), channel, {"pk": 1}).expires
+
+    assert end_of({"exp": 7}) == end_of(SimpleNamespace(exp=7)) == 7
+    assert end_of(SimpleNamespace(expiry=moment)) == end_of(SimpleNamespace(expires=moment)) == moment.timestamp()
+    for auth in (None, "exp", {"exp": None}, {"exp": True}, SimpleNamespace(expires="soon"), object()):
+        assert end_of(auth) == inf
+    assert end_of({"exp": 7}, EndingChannel) == 5
+    assert end_of(None, EndingChannel) == 5
+
+
+@pytest.mark.django_db
+def test_a_user_of_another_kind_is_not_taken_for_one_of_the_database() -> None:
+    stranger = SimpleNamespace(pk=7, is_authenticated=True)
+    assert identity_of(request(stranger, {"exp": 7}), UsualChannel, {"pk": 1}) == Identity(
+        UsualChannel.label, "7", kwargs=(("pk", 1),), expires=7, known=False
+    )
 
 
 @pytest.mark.parametrize("nobody", [AnonymousUser(), None, User()])
 def test_a_reader_who_has_not_signed_in_has_no_key(nobody: Any) -> None:
-    assert identity_of(request(nobody, None), UsualChannel) == Identity(UsualChannel.label, "", "")
+    assert identity_of(request(nobody, None), UsualChannel, {}) == Identity(UsualChannel.label)

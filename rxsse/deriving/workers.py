@@ -15,7 +15,8 @@ logger = logging.getLogger("rxsse.deriving")
 class Workers:
     """Runs submitted jobs on ``count`` daemon threads, started with the first job."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, name: str = "rxsse-derive") -> None:
+        self._name = name
         self._count = count
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -26,6 +27,11 @@ class Workers:
         if len(self._threads) < self._count:
             self._start()
         self._jobs.put(job)
+
+    @property
+    def waiting(self) -> int:
+        """About how many jobs have not begun."""
+        return self._jobs.qsize()
 
     def close(self, timeout: float) -> None:
         """Finish what was submitted, within ``timeout`` seconds, and end the threads."""
@@ -40,7 +46,7 @@ class Workers:
     def _start(self) -> None:
         with self._lock:
             while len(self._threads) < self._count:
-                thread = threading.Thread(target=self._work, name=f"rxsse-derive-{len(self._threads)}", daemon=True)
+                thread = threading.Thread(target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True)
                 self._threads.append(thread)
                 thread.start()
 

@@ -8,9 +8,11 @@ import logging
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from math import inf
+from random import uniform
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rxsse import wire
 from rxsse.conf import Settings, get_settings
@@ -33,11 +35,24 @@ FAREWELL_SECONDS = 2.0
 """Seconds that blocked clients are given for their ``bye``: a deploy does not wait for a phone in a tunnel."""
 
 
-class Hub:
-    """Serves streams on one event loop. `post` may be called from any thread, all else from the loop."""
+class Guard(Protocol):
+    """Knows who may still read. Called from the event loops; must not block."""
 
-    def __init__(self, source: Source, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+    def entered(self, stream: Stream) -> bool:
+        """``stream`` is served from now on. True: no state for it before `Hub.release`."""
+
+    def left(self, stream: Stream) -> None:
+        """``stream`` has ended; called once for each that entered."""
+
+
+class Hub:
+    """Serves streams on one event loop. `hold`, `release`, `end` and `post` may be called from any thread."""
+
+    def __init__(
+        self, source: Source, settings: Settings, loop: asyncio.AbstractEventLoop, guard: Guard | None = None
+    ) -> None:
         self.source = source
+        self.guard = guard
         self.settings = settings
         self.loop = loop
         self.now = loop.time()
@@ -49,7 +64,7 @@ class Hub:
         self.closed = False
         # What runs later must not keep the request alive that happened to be current (its contextvars).
         self.context = contextvars.Context()
-        self._inbox: deque[tuple[HotTopic, Callable[..., None], tuple[Any, ...]]] = deque()
+        self._inbox: deque[tuple[HotTopic | None, Callable[..., None], tuple[Any, ...]]] = deque()
         self._woken = False
         self._grown: dict[HotTopic, None] = {}
         self._cooling: dict[HotTopic, asyncio.TimerHandle] = {}
@@ -59,8 +74,11 @@ class Hub:
 
     # --- any thread ----------------------------------------------------------------------
 
-    def post(self, hot: HotTopic, happened: Callable[..., None], *given: Any) -> None:
-        """Run ``happened(*given)`` on the loop, in order, with one wake-up for all that is waiting."""
+    def post(self, hot: HotTopic | None, happened: Callable[..., None], *given: Any) -> None:
+        """Run ``happened(*given)`` on the loop, in order, with one wake-up for all that is waiting.
+
+        What is about ``hot`` is dropped once that is given up.
+        """
         self._inbox.append((hot, happened, given))
         # Looked at after the append and lowered before the inbox is emptied: no item is left behind.
         if not self._woken:
@@ -76,15 +94,48 @@ class Hub:
         inbox = self._inbox
         for _ in range(len(inbox)):
             hot, happened, given = inbox.popleft()
-            if hot.closed:
+            if hot is not None and hot.closed:
                 continue
             try:
                 happened(*given)
             except Exception:
-                logger.exception("Topic %s could not take what it was told", hot.topic.name)
+                whose = "A hub" if hot is None else f"Topic {hot.topic.name}"
+                logger.exception("%s could not take what it was told", whose)
         grown, self._grown = self._grown, {}
         for hot in grown:
             hot.fan_out()
+
+    # By the way that patches come, so that what is appended after a doubt has arisen is held back (I7).
+
+    def hold(self, streams: Iterable[Stream]) -> None:
+        """Give ``streams`` no state until `release`: whether their readers may have it is being asked."""
+        self.post(None, self._hold, streams)
+
+    def release(self, streams: Iterable[Stream]) -> None:
+        """Go on with ``streams`` where `hold` has stopped them."""
+        self.post(None, self._release, streams)
+
+    def end(self, streams: Iterable[Stream], reason: str) -> None:
+        """End ``streams`` with ``revoked``. Not one byte more for these."""
+        self.post(None, self._end, streams, reason)
+
+    def _hold(self, streams: Iterable[Stream]) -> None:
+        for stream in streams:
+            stream.held = True
+
+    def _release(self, streams: Iterable[Stream]) -> None:
+        for stream in streams:
+            if stream.held and stream in self.streams:
+                stream.held = False
+                if stream.hot is not None:
+                    stream.hot.resume(stream)
+
+    def _end(self, streams: Iterable[Stream], reason: str) -> None:
+        for stream in streams:
+            if stream in self.blocked:
+                stream.cut()
+            elif stream in self.streams:
+                stream.finish(wire.revoked(reason))
 
     # --- streams -------------------------------------------------------------------------
 
@@ -97,6 +148,11 @@ class Hub:
         if self.closed:
             stream.finish(bye(self.settings.RETRY_MILLISECONDS))
             return
+        if self.settings.ROTATE_SECONDS:
+            # Spread: streams that were opened together, after a deploy, don't end together.
+            stream.rotates = self.now + uniform(0.8, 1.2) * self.settings.ROTATE_SECONDS
+        if self.guard is not None:
+            stream.held = self.guard.entered(stream)
         name = stream.topic.name
         hot = self.topics.get(name)
         cold = hot is None
@@ -111,11 +167,14 @@ class Hub:
 
     def leave(self, stream: Stream) -> None:
         """Forget ``stream``."""
+        known = stream in self.streams
         self.streams.pop(stream, None)
         self.blocked.pop(stream, None)
         hot = stream.hot
         if hot is None:
             return
+        if known and self.guard is not None:
+            self.guard.left(stream)
         hot.leave(stream)
         if not hot.streams and not hot.closed and hot not in self._cooling and not self.closed:
             self._cooling[hot] = self.call_later(self.settings.COOL_SECONDS, self.drop, hot)
@@ -123,11 +182,7 @@ class Hub:
     def revoke(self, predicate: Callable[[Any], bool], reason: str) -> int:
         """End every stream whose identity matches with ``revoked``, and say how many. Not one byte more for these."""
         matching = [stream for stream in self.streams if predicate(stream.identity)]
-        for stream in matching:
-            if stream in self.blocked:
-                stream.cut()
-            else:
-                stream.finish(wire.revoked(reason))
+        self._end(matching, reason)
         return len(matching)
 
     def close(self) -> None:
@@ -184,6 +239,10 @@ class Hub:
         for stream in list(self.blocked):
             if self.now - stream.heard > self.settings.WRITE_TIMEOUT:
                 stream.cut()
+        if self.settings.ROTATE_SECONDS:
+            for stream in [stream for stream in self.streams if stream.rotates <= self.now]:
+                stream.rotates = inf
+                stream.finish(bye(self.settings.RETRY_MILLISECONDS))
         if self.settings.MARK_SECONDS and self.now >= self._next_marks:
             self._next_marks = self.now + self.settings.MARK_SECONDS / 10
             quiet_since = self.now - self.settings.MARK_SECONDS
@@ -213,10 +272,11 @@ class Hubs:
 
     _all: weakref.WeakSet[Hubs] = weakref.WeakSet()
 
-    def __init__(self, source: Source, settings: Settings | None = None) -> None:
-        """Without ``settings``, those of Django at the time a hub is made."""
+    def __init__(self, source: Source, settings: Settings | None = None, guard: Guard | None = None) -> None:
+        """Without ``settings``, those of Django at the time a hub is made; without ``guard``, all may read for ever."""
         self._source = source
         self._settings = settings
+        self._guard = guard
         self._hubs: list[Hub] = []
         self._lock = threading.Lock()
         self._background: asyncio.AbstractEventLoop | None = None
@@ -264,11 +324,13 @@ class Hubs:
                 if hub.loop is loop:
                     return hub
             ended = [hub for hub in self._hubs if hub.loop.is_closed()]
-            hub = Hub(self._source, self._settings or get_settings(), loop)
+            hub = Hub(self._source, self._settings or get_settings(), loop, self._guard)
             self._hubs = [each for each in self._hubs if each not in ended] + [hub]
         for each in ended:  # their loop ended without a shutdown: the source still counts them as readers
             for hot in list(each.topics.values()):
                 each.drop(hot)
+            for stream in list(each.streams):
+                each.leave(stream)
         return hub
 
     def _everywhere(self, call: Callable[[Hub], object]) -> None:

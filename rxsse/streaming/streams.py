@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Mapping
+from math import inf
 from typing import Any
 
 from rxsse import wire
@@ -31,7 +32,7 @@ INSIST_SECONDS = 1.0
 class Stream(ABC):
     """A connection's end of a subscription. Used from the hub's event loop only."""
 
-    __slots__ = ("__weakref__", "heard", "hot", "hub", "identity", "subscription", "topic", "waits")
+    __slots__ = ("__weakref__", "heard", "held", "hot", "hub", "identity", "rotates", "subscription", "topic", "waits")
 
     def __init__(self, hub: Hub, topic: Topic, wanted: str | None, identity: object) -> None:
         self.hub = hub
@@ -39,9 +40,13 @@ class Stream(ABC):
         self.hot: HotTopic | None = None
         self.subscription = Subscription(wanted)
         self.identity = identity
-        """Who reads, for `Hub.revoke`; means nothing here."""
+        """Who reads, for `Hub.revoke` and the guard; means nothing here."""
         self.heard = hub.now
         """When the client was last written to."""
+        self.held = False
+        """Whether it is given no state, because its reader's right to it is in doubt."""
+        self.rotates = inf
+        """When it is ended for its age."""
         self.waits = False
         """Whether a snapshot or a replay has been asked for."""
 
@@ -70,13 +75,13 @@ class Stream(ABC):
         return False
 
     def _attend(self) -> None:
-        if not self.waits and self.hot is not None and self.hot.ring is not None:
+        if not self.waits and not self.held and self.hot is not None and self.hot.ring is not None:
             self.waits = True
             self.hot.attend(self)
 
     def _read(self) -> bytes:
         hot = self.hot
-        return b"" if hot is None or hot.ring is None else self.subscription.read(hot.ring)
+        return b"" if self.held or hot is None or hot.ring is None else self.subscription.read(hot.ring)
 
 
 class PushedStream(Stream):

@@ -80,8 +80,16 @@ class HotTopic:
     def join(self, stream: Stream) -> None:
         """Serve ``stream`` from now on, at once if the topic is hot already."""
         self.streams[stream] = None
-        if self.ring is not None:
-            stream.give(stream.subscription.start(self.ring))
+        if not stream.held:
+            self.resume(stream)
+
+    def resume(self, stream: Stream) -> None:
+        """Begin, or go on, with a stream that isn't held (any more)."""
+        ring = self.ring
+        if ring is not None and stream.subscription.state is State.OPENING:
+            self._each([stream], lambda stream: stream.give(stream.subscription.start(ring)))
+        elif ring is not None:
+            self._each([stream], lambda stream: stream.wake())
 
     def leave(self, stream: Stream) -> None:
         """Forget ``stream``."""
@@ -155,8 +163,8 @@ class HotTopic:
         early, self._early = self._early, []
         for add, given in early:
             self._add(add, *given)
-        ring = self.ring
-        self._each(list(self.streams), lambda stream: stream.give(stream.subscription.start(ring)))
+        for stream in [stream for stream in self.streams if not stream.held]:
+            self.resume(stream)
 
     def _loaded(self, position: int, future: Future[tuple[Cursor, bytes]]) -> None:
         streams, self._loading = self._loading or [], None
@@ -189,7 +197,8 @@ class HotTopic:
         def answer(stream: Stream) -> None:
             if stream in self.streams and stream.subscription.state is not State.ENDED:
                 stream.waits = False
-                stream.give(say(stream))
+                if not stream.held:  # one that is asks anew when it goes on: then for a state of that time
+                    stream.give(say(stream))
 
         self._each(streams, answer)
 

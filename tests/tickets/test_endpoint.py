@@ -418,7 +418,7 @@ def test_an_anchor_that_is_gone_is_not_there(port: int, signed: Client, url: str
 def test_the_token_ends_the_stream_that_its_ticket_opened(port: int, signed: Client, user: User, token: str) -> None:
     with native(port, "/names/", ticket_from(signed, "/names/")) as stream:
         stream.until(lambda client: client.state is not None)
-        known = Identity(NamesChannel.label, str(user.pk), token)
+        known = Identity(NamesChannel.label, str(user.pk), token, "authtoken.token")
         runtime.current().hubs.revoke(lambda identity: identity == known, "token")
         assert stream.until_end().names[-1] == "revoked"
 
