@@ -90,7 +90,7 @@ example/frontend/dist/index.html: frontend_runtime/dist/index.mjs example/fronte
 frontend_runtime/dist/index.mjs: frontend_runtime/node_modules/.package-lock.json \
   $(shell find frontend_runtime/src -type f) $(wildcard frontend_runtime/*.json frontend_runtime/tsdown.config.ts)
 	@echo "Building the front end's runtime"
-	@cd frontend_runtime && npm run --silent build -- --logLevel warn
+	@cd frontend_runtime && npm run --silent build -- --logLevel error
 
 %/node_modules/.package-lock.json: %/package-lock.json
 	@echo "Installing what $* needs"
