@@ -26,6 +26,12 @@ class Settings:
     MONGO_URL: str | None = None
     """Checkpoints and patch logs shared by processes; the path names the database. None: in memory."""
 
+    OUTBOX: bool = False
+    """Announce in a table, within the transaction itself: nothing gets lost, and other processes need no Redis."""
+
+    OUTBOX_POLL_SECONDS: float = 0.1
+    """Seconds between two looks at the outbox if nothing wakes its reader; an idle one costs one indexed query."""
+
     PREFIX: str = "rxsse"
     """Begins every Redis key and Mongo collection, so that two installations can share a server."""
 
@@ -131,13 +137,16 @@ def read(values: Any) -> Settings:
 def _check(key: str, value: Any, wanted: str) -> None:
     if wanted.endswith("None") and value is None:
         return
-    if wanted.startswith("str"):
+    if wanted == "bool":
+        fits = isinstance(value, bool)
+    elif wanted.startswith("str"):
         fits = (isinstance(value, str) and bool(value)) or ("Path" in wanted and isinstance(value, Path))
     else:
         whole = isinstance(value, int) and not isinstance(value, bool)
         fits = (whole or (wanted == "float" and isinstance(value, float))) and 0 <= value < inf
     if not fits:
         rule = "a non-empty string" if wanted.startswith("str") else f"a non-negative, finite {wanted}"
+        rule = "True or False" if wanted == "bool" else rule
         raise DeclarationError(f"RXSSE[{key!r}] is {value!r}; give {rule}")
 
 

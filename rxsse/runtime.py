@@ -135,9 +135,9 @@ def embed() -> Runtime:
     """The runtime, and from now on one without servers; for tests, whose transactions nobody else sees anyway."""
     global _runtime
     found = current()
-    if found.settings.REDIS_URL is None and found.settings.MONGO_URL is None:
+    if found.settings.REDIS_URL is None and found.settings.MONGO_URL is None and not found.settings.OUTBOX:
         return found
-    embedded = Runtime(replace(found.settings, REDIS_URL=None, MONGO_URL=None))
+    embedded = Runtime(replace(found.settings, REDIS_URL=None, MONGO_URL=None, OUTBOX=False))
     with _lock:
         _runtime = embedded
     found.close()

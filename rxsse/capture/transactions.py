@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from django.db import DataError, IntegrityError, InternalError, NotSupportedError, ProgrammingError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.transaction import atomic
 
 from rxsse.capture.announcing import Transaction, complain, current, harmless, watching
 from rxsse.capture.ledger import Journal, Ledger, Page, anything, late
@@ -82,6 +83,11 @@ def alone(
         if feed is not None:
             Transaction(feed, connection.alias).commit(read_safely(lambda: after(result, ()), model, operation))
         return result
+    if feed.transactional and connections[connection.alias] is connection:
+        with atomic(using=connection.alias):  # which is announced as any other
+            result = execute()
+            note(connection, model, operation, lambda: after(result, ()))
+            return result
     transaction = Transaction(feed, connection.alias)
     changes = read_safely(before, model, operation)
     transaction.prepare(changes)
@@ -106,7 +112,8 @@ def commit(connection: BaseDatabaseWrapper, execute: Callable[[], Any]) -> Any:
     transaction = Transaction(feed, connection.alias)
     page = _whole(ledger)
     changes = () if page is None else page.changes() + _late(page)
-    transaction.prepare(changes)
+    if not feed.transactional or connections[connection.alias] is connection:
+        transaction.prepare(changes)
     # A commit that fails leaves the ledger: outside `atomic` it can be tried again. A rollback takes it.
     try:
         result = execute()

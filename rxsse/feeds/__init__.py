@@ -8,6 +8,10 @@ from rxsse.feeds.base import BaseFeed
 
 def create(settings: Settings) -> BaseFeed:
     """One process's end of the feed. Opens no connection and starts no thread before its first use."""
+    if settings.OUTBOX:
+        from rxsse.feeds.outbox import OutboxFeed
+
+        return OutboxFeed(settings)
     if settings.REDIS_URL is None:
         from rxsse.feeds.memory import MemoryFeed
 

@@ -25,6 +25,9 @@ class Listener(Protocol):
 class BaseFeed(ABC):
     """One process's end of the feed. All methods may be called from any thread."""
 
+    transactional = False
+    """Whether `prepare` is a part of the transaction open in the calling thread: every write should then be in one."""
+
     # --- writer's side -------------------------------------------------------------------
 
     @abstractmethod

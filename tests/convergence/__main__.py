@@ -1,7 +1,8 @@
 """Long runs: ``python -m tests.convergence [--steps N] [--seed N] [--flavour FLAVOUR] [--database VENDOR] [--money]``.
 
-Three flavours: "in-process" (through rxsse.testing), "embedded" (one server with neither Redis nor MongoDB, which
-writes as well), "processes" (three servers, three writers). What is needed of Redis, MongoDB and PostgreSQL is
+Four flavours: "in-process" (through rxsse.testing), "embedded" (one server with neither Redis nor MongoDB, which
+writes as well), "outbox" (two such servers, three writers, who meet in the database only), "processes" (three servers,
+three writers). What is needed of Redis, MongoDB and PostgreSQL is
 started where the environment names none.
 """
 
@@ -15,7 +16,7 @@ import subprocess
 import sys
 
 SERVICES = ("RXSSE_TEST_REDIS_URL", "RXSSE_TEST_MONGO_URL", "PGHOST")
-FLAVOURS = ("in-process", "embedded", "processes")
+FLAVOURS = ("in-process", "embedded", "outbox", "processes")
 STEPS_PER_EXAMPLE = 100
 
 
@@ -24,7 +25,9 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=10_000, help="rules or transactions of each flavour")
     parser.add_argument("--seed", type=int, default=secrets.randbits(32), help="repeats a run")
     parser.add_argument("--flavour", choices=(*FLAVOURS, "all"), default="all")
-    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite", help="of flavour embedded")
+    parser.add_argument(
+        "--database", choices=("sqlite", "postgresql"), default="sqlite", help="of flavours embedded and outbox"
+    )
     parser.add_argument("--money", action="store_true", help="writers only move money: no revision may change its sum")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwinds, which stops servers and deletes databases

@@ -33,6 +33,8 @@ if os.environ["RXSSE_CONVERGENCE_FLAVOUR"] == "processes":
         "MONGO_URL": os.environ["RXSSE_TEST_MONGO_URL"],
         "PREFIX": os.environ["RXSSE_CONVERGENCE_PREFIX"],
     }
+if os.environ["RXSSE_CONVERGENCE_FLAVOUR"] == "outbox":
+    RXSSE |= {"OUTBOX": True}
 
 LOGGING = {
     "version": 1,

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.db import connections
 
 from rxsse import feeds
 from rxsse.conf import Settings
@@ -17,7 +18,7 @@ from tests.waiting import until
 Open = Callable[[], BaseFeed]
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", pytest.param("outbox", marks=pytest.mark.django_db(transaction=True))])
 def backend(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
@@ -27,7 +28,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 def open_feed(backend: str, request: pytest.FixtureRequest, prefix: str) -> Iterator[Open]:
     """Opens one more end of the same feed; in memory there is one end only."""
     url = request.getfixturevalue("redis_url") if backend == "redis" else None
-    settings = Settings(REDIS_URL=url, PREFIX=prefix, INTEREST_TTL=0.05)
+    settings = Settings(REDIS_URL=url, PREFIX=prefix, INTEREST_TTL=0.05, OUTBOX=backend == "outbox")
     opened: list[BaseFeed] = []
 
     def open_() -> BaseFeed:
@@ -116,10 +117,12 @@ def test_every_announcement_once_while_many_catch_up(feed: BaseFeed, recorder: R
             ends[number].prepare(prepared(f"{number}.{count}"))
             if count % 2:
                 ends[number].commit(committed(f"{number}.{count}"))
+        connections.close_all()
 
     def catch_up() -> None:
         while not done.is_set():
             feed.catch_up()
+        connections.close_all()
 
     writing = [threading.Thread(target=write, args=[number]) for number in range(writers)]
     catching = [threading.Thread(target=catch_up) for _ in range(2)]
