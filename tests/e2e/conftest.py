@@ -25,6 +25,7 @@ ENTER = """
 if (sessionStorage.getItem("e2e") === null) {  // once per window: who has been logged out stays so
   sessionStorage.setItem("e2e", "entered");
   localStorage.setItem("board.session", %s);
+  sessionStorage.setItem("token", JSON.parse(%s).token);  // for the page of tests
   localStorage.setItem("board.hood", "true");  // the panel that shows the cursor
 }
 """
@@ -91,7 +92,9 @@ def front(request: pytest.FixtureRequest, board: serving.Board) -> str:
 
 
 class OpenWindow(Protocol):
-    def __call__(self, person: str | None, path: str = "/", *, at: str | None = None, **options: Any) -> Window: ...
+    def __call__(
+        self, person: str | None, path: str = "/", *, at: str | None = None, clock: bool = False, **options: Any
+    ) -> Window: ...
 
 
 @pytest.fixture
@@ -99,12 +102,16 @@ def open_window(request: pytest.FixtureRequest, board: serving.Board, browser: B
     """Opens windows, of people who have logged in or (None) of a stranger. An error in a console fails the test."""
     windows: list[Window] = []
 
-    def opened(person: str | None, path: str = "/", *, at: str | None = None, **options: Any) -> Window:
+    def opened(
+        person: str | None, path: str = "/", *, at: str | None = None, clock: bool = False, **options: Any
+    ) -> Window:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | options)
         context.set_default_timeout(MILLISECONDS)
         if person is not None:
             session = {"token": board.token(person), "username": person}
-            context.add_init_script(ENTER % json.dumps(json.dumps(session)))
+            context.add_init_script(ENTER % ((json.dumps(json.dumps(session)),) * 2))
+        if clock:
+            context.clock.install()  # it goes on as clocks do, until it is set
         windows.append(Window(context.new_page(), at or board.url))
         return windows[-1].open(path)
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -130,6 +130,34 @@ def nginx(upstream: int) -> Iterator[Server]:
             server.stop()
 
 
+class _Wire:
+    """One connection through a cable, and whether it still carries anything."""
+
+    def __init__(self, near: socket.socket, far: socket.socket) -> None:
+        self.ends = (near, far)
+        self.dead = False
+        self.streams = False
+        for source, target in ((near, far), (far, near)):
+            threading.Thread(target=self._carry, args=(source, target), daemon=True).start()
+
+    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+        try:
+            while chunk := source.recv(65536):
+                self.streams |= b"content-type: text/event-stream" in chunk.lower()
+                if not self.dead:
+                    target.sendall(chunk)
+            if not self.dead:
+                target.shutdown(socket.SHUT_WR)
+        except OSError:  # the other end is gone, or the cable was taken away
+            return
+
+    def close(self) -> None:
+        for end in self.ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)  # wakes whoever reads from it
+            end.close()
+
+
 class Cable:
     """Passes connections on to a port, until it is cut: then those that exist stay open and carry nothing any more.
 
@@ -138,27 +166,24 @@ class Cable:
 
     def __init__(self, port: int) -> None:
         self._to = port
-        self._cut = threading.Event()
-        self._sockets: list[socket.socket] = []
+        self._wires: list[_Wire] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def cut(self) -> None:
-        self._cut.set()
-        self._cut = threading.Event()
+    def cut(self, *, idle_ones_too: bool = False) -> None:
+        """Silence the streams. Idle connections are closed, as browsers do with theirs when they hear of it."""
+        for wire in self._wires:
+            if wire.streams or idle_ones_too:
+                wire.dead = True
+            else:
+                wire.close()
 
     def close(self) -> None:
-        self.cut()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for each in self._sockets:
-            with each:
-                each.settimeout(0)  # whoever still reads from it is woken by its end
-                try:
-                    each.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    continue
+        for wire in self._wires:
+            wire.close()
 
     def _accept(self) -> None:
         while True:
@@ -166,26 +191,12 @@ class Cable:
                 near, _ = self._listener.accept()
             except OSError:  # it was closed
                 return
-            self._sockets.append(near)
             try:
                 far = socket.create_connection(("127.0.0.1", self._to))
             except OSError:  # nobody is at the other end
                 near.close()
-                continue
-            self._sockets.append(far)
-            for source, target in ((near, far), (far, near)):
-                threading.Thread(target=_carry, args=(source, target, self._cut), daemon=True).start()
-
-
-def _carry(source: socket.socket, target: socket.socket, cut: threading.Event) -> None:
-    try:
-        while chunk := source.recv(65536):
-            if not cut.is_set():
-                target.sendall(chunk)
-        if not cut.is_set():
-            target.shutdown(socket.SHUT_WR)
-    except OSError:  # the other end is gone, or the cable was taken away
-        return
+            else:
+                self._wires.append(_Wire(near, far))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from difflib import unified_diff
 from typing import Any
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, expect
@@ -126,9 +127,14 @@ class Window:
         shown: dict[str, Any] = self.page.evaluate(SHOWN)
         return shown
 
-    def opened(self, suffix: str = "") -> list[str]:
-        """The paths of the streams that were asked for, tickets not included."""
-        return [request.url for request in self.requests if "/rx/" in request.url and request.method == "GET"]
+    def snapshot(self) -> dict[str, Any]:
+        """What the channel of the page of tests shows."""
+        snapshot: dict[str, Any] = json.loads(self.page.evaluate("shown()"))
+        return snapshot
+
+    def asked(self, method: str) -> list[Request]:
+        """The requests to channels: GET opens a stream, POST gets a ticket."""
+        return [request for request in self.requests if "/rx/" in request.url and request.method == method]
 
     def column(self, title: str) -> Any:
         return self.page.get_by_role("region", name=title, exact=True)
@@ -150,8 +156,9 @@ def agree(person: Person, project: int, *windows: Window) -> Any:
 
     try:
         until(same)
-    except AssertionError:
+    except AssertionError as late:
         for one, other in zip(found, wanted, strict=True):
-            assert json.dumps(one, indent=1) == json.dumps(other, indent=1)
+            shown, right = (json.dumps(each, indent=1).splitlines() for each in (one, other))
+            late.add_note("\n".join(unified_diff(shown, right, "shown", "serialized", lineterm="", n=2)))
         raise
     return found[0]
