@@ -78,7 +78,7 @@ class StateChannel:
         return found
 
     def get_expiry(self, request: Any) -> datetime | float | None:
-        """When the credential of ``request`` (DRF's) ends, as a datetime or in seconds since 1970; None: not known here.
+        """When the credential of DRF's ``request`` ends, as a datetime or in seconds since 1970; None: not known here.
 
         Not needed for what says it itself: ``exp`` among the claims of a JWT, ``expiry`` or ``expires`` of a
         token, a session's end.

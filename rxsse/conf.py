@@ -108,7 +108,13 @@ class Settings:
     """Threads (and database connections) that ask whether readers may still read: some 1,000 a second."""
 
     ROTATE_SECONDS: float = 0.0
-    """Age at which a stream is ended with ``bye``, give or take a fifth, to even out load. 0: never, nothing needs it."""
+    """Age at which a stream is ended with ``bye``, give or take a fifth, to even out load. 0: never, none needs it."""
+
+    CONNECT_THREADS: int = 32
+    """Readers let in at once by a process: each takes a thread and a database connection (PostgreSQL has 100)."""
+
+    DERIVE_THREADS: int = 2
+    """Threads (and database connections) that derive states in a serving process."""
 
 
 _current: Settings | None = None

@@ -19,8 +19,11 @@ from rxsse.deriving.engine import Engine
 from rxsse.deriving.inbox import Inbox
 from rxsse.deriving.owning import Backends
 from rxsse.feeds.base import BaseFeed
+from rxsse.feeds.memory import MemoryFeed
+from rxsse.guarding.fence import Fence
 from rxsse.guarding.guard import Guard
 from rxsse.messages import Change
+from rxsse.source import Source
 from rxsse.streaming.hub import Hubs
 
 logger = logging.getLogger("rxsse")
@@ -65,6 +68,7 @@ class Runtime:
         self._lock = threading.RLock()
         self._listening = False
         self._engine: Engine | None = None
+        self._fence: Fence | None = None
         self._hubs: Hubs | None = None
         self._backends: Backends | None = None
 
@@ -90,8 +94,15 @@ class Runtime:
                 # Servers don't run Django's checks; this one is about them.
                 for problem in check_processes():
                     logger.warning("%s", problem)
-                self._hubs = Hubs(self.engine, guard=self.guard)
+                self._hubs = Hubs(self._fenced(self.engine), guard=self.guard)
             return self._hubs
+
+    def _fenced(self, engine: Engine) -> Source:
+        """The engine as the serving side meets it: within one process announcing comes first as it is."""
+        if isinstance(self.feed, MemoryFeed):
+            return engine
+        self._fence = Fence(engine, self.feed)
+        return self._fence
 
     def listen(self) -> None:
         """Receive announcements from now on."""
@@ -107,6 +118,8 @@ class Runtime:
             self._hubs = self._engine = self._backends = None
         if hubs is not None:
             hubs.close()
+        if self._fence is not None:
+            self._fence.close(self.settings.BACKEND_TIMEOUT)
         self.guard.close()
         if engine is not None:
             engine.close()

@@ -78,7 +78,8 @@ class Guard:
         self._watch_again = inf
         self._sweep: deque[Case] = deque()
         self._sweep_share = 0.0
-        self._sweeping = 0
+        self.sweeps = 0
+        """Cases that had their turn without any occasion."""
         self._due: list[tuple[float, int, Case]] = []  # by wall clock
         self._later: list[tuple[float, int, Callable[[], None]]] = []  # by monotonic time
         self._number = 0
@@ -330,6 +331,7 @@ class Guard:
             if case.streams:
                 self._sweep.append(case)
                 self._doubt([case], hold=False)
+                self.sweeps += 1
             else:
                 case.listed = False
 

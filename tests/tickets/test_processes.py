@@ -30,11 +30,11 @@ Start = Callable[[int, dict[str, Any]], list[int]]
 
 
 @contextmanager
-def server(settings: dict[str, Any]) -> Iterator[int]:
-    """A uvicorn process on this test's database; its port."""
+def server(settings: dict[str, Any], module: str = "tests.tickets.site_settings") -> Iterator[int]:
+    """A uvicorn process on this test's database; its port. ``module``: Django's settings."""
     port = free_port()
     environment = {
-        "DJANGO_SETTINGS_MODULE": "tests.tickets.site_settings",
+        "DJANGO_SETTINGS_MODULE": module,
         "RXSSE_TEST_SITE_DATABASE": str(database.settings_dict["NAME"]),
         "RXSSE_TEST_SITE_SETTINGS": json.dumps(settings),
     }
