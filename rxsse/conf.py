@@ -95,12 +95,6 @@ class Settings:
     TICKET_SECONDS: int = 30
     """Seconds a ticket lives: a slow phone opens its stream in time, who finds it in a log is late. 0: none given."""
 
-    CONNECT_THREADS: int = 32
-    """Readers let in at once by a process: each takes a thread and a database connection (PostgreSQL has 100)."""
-
-    DERIVE_THREADS: int = 2
-    """Threads (and database connections) that derive states in a serving process."""
-
     PERMISSION_SECONDS: float = 60.0
     """Seconds between two askings whether a reader may still read, where no change gave occasion to; 0 turns it off."""
 
