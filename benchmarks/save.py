@@ -2,8 +2,8 @@
 [DATABASE ...]`.
 
 The same writes bare (capture not installed), unwatched (installed, nobody watches the model), and
-watched, in one process and interleaved, on each database; watched through the feed of one process
-and through Redis, where RXSSE_TEST_REDIS_URL names one. Times are per write: the median, and
+watched, in one process and interleaved, on each database; watched through the feed of one process,
+through the outbox and through Redis, where RXSSE_TEST_REDIS_URL names one. Times are per write: the median, and
 "quiet" the 10 % quantile, which other work on the machine disturbs least.
 
 ``postgresql`` is a server of the benchmark's own that waits for the disk at every commit, as in
@@ -47,14 +47,16 @@ def switches() -> Iterator[dict[str, Switch]]:
     label = label_of(Task)
     memory = Settings()
     opened = {"unwatched": feeds.create(memory), "watched": feeds.create(memory)}
-    others = []
+    opened["unwatched, outbox"] = feeds.create(Settings(OUTBOX=True))
+    opened["watched, outbox"] = feeds.create(Settings(OUTBOX=True))
+    watching = feeds.create(Settings(OUTBOX=True))
+    others = [_listening("", label)]
     if url := os.environ.get("RXSSE_TEST_REDIS_URL"):
         for name in ("unwatched, Redis", "watched, Redis"):
             prefix = f"save-{secrets.token_hex(4)}"
             opened[name] = feeds.create(Settings(REDIS_URL=url, PREFIX=prefix))
             if name.startswith("watched"):
-                command = [sys.executable, "-m", "benchmarks.save", "--listen", prefix, label]
-                others.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+                others.append(_listening(prefix, label))
     for other in others:
         assert other.stdout is not None
         assert other.stdout.readline(), "the process that watches has failed"
@@ -67,6 +69,9 @@ def switches() -> Iterator[dict[str, Switch]]:
         def switch() -> None:
             capture.install()
             capture.connect(lambda: opened[name])
+            if "outbox" in name:  # both in one database, where somebody watches or nobody does
+                watching.watch([label] if name.startswith("watched") else [])
+                opened[name].watch([])  # asks again
             if name in mailboxes:
                 mailboxes[name].open()  # forgets what the last sample wrote
 
@@ -78,8 +83,14 @@ def switches() -> Iterator[dict[str, Switch]]:
         capture.disconnect()
         for other in others:
             other.communicate()  # the end of its input is its end
-        for feed in opened.values():
+        for feed in (*opened.values(), watching):
             feed.close()
+
+
+def _listening(prefix: str, label: str) -> subprocess.Popen[bytes]:
+    """Another process that watches, through Redis where there is a ``prefix``."""
+    command = [sys.executable, "-m", "benchmarks.save", "--listen", prefix, label]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 def listen(prefix: str, label: str) -> None:
@@ -91,10 +102,11 @@ def listen(prefix: str, label: str) -> None:
     from rxsse.conf import Settings
     from rxsse.deriving.inbox import Inbox
 
-    feed = feeds.create(Settings(REDIS_URL=os.environ["RXSSE_TEST_REDIS_URL"], PREFIX=prefix))
+    redis = Settings(REDIS_URL=os.environ["RXSSE_TEST_REDIS_URL"], PREFIX=prefix) if prefix else None
+    feed = feeds.create(redis or Settings(OUTBOX=True))
     inbox = Inbox()
     feed.listen(inbox)
-    time.sleep(feed.watch([label]))
+    time.sleep(feed.watch([label] if prefix else []))
     print("watching", flush=True)
     sys.stdin.read()
     feed.close()

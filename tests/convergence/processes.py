@@ -44,8 +44,9 @@ def run(steps: int, seed: int, *, flavour: str, vendor: str, readers: int = 16, 
     """Run until ``steps`` transactions were written; raises AssertionError at the first broken promise.
 
     ``flavour``: "processes" (over Redis and MongoDB), "embedded" (one server with nothing beside it, in which
-    the writers are threads) or "outbox" (two such servers and writers outside them, with a database in common). ``vendor``: "sqlite" or "postgresql". With ``money`` writers only move money between
-    accounts, and all clients watch its sum.
+    the writers are threads) or "outbox" (two such servers and writers outside them, with a database in common).
+    ``vendor``: "sqlite" or "postgresql". With ``money`` writers only move money between accounts, and all clients
+    watch its sum.
     """
     import django
 

@@ -35,7 +35,7 @@ def test_processes_that_share_a_database_agree(vendor: str) -> None:
 
 @pytest.mark.services
 def test_no_revision_splits_a_transaction_of_another_process() -> None:
-    """Nothing is said before a commit, and still the sum is right at every revision: the snapshot says what it holds."""
+    """Nothing is said before a commit, and the sum is right at every revision: a snapshot says what it holds."""
     if not os.environ.get("PGHOST"):
         services.do_without("PGHOST")
     assert "all equal" in run("--steps", "110", "--money", "--database", "postgresql")
