@@ -3,9 +3,9 @@ import { build } from "esbuild";
 import { gzipSync } from "node:zlib";
 
 /** Bytes of the first download. What grows beyond must be worth it; the aim is 6,144. */
-const BUDGETS = { "dist/index.mjs": 6950, "dist/core.mjs": 6350 };
-/** Bytes of what is loaded later, by pages without an EventSource: the parser of Server-Sent Events. */
-const LATER = 1450;
+const BUDGETS = { "dist/index.mjs": 6600, "dist/core.mjs": 6000 };
+/** Bytes of what is loaded later, when `fetch` carries the first stream: the reader of Server-Sent Events. */
+const LATER = 1700;
 
 let failed = false;
 for (const [entry, budget] of Object.entries(BUDGETS)) {

@@ -92,7 +92,7 @@ export abstract class StateChannel<State, Rows extends object = {}> {
 
   /** What there is to show now: the same object until something changes. */
   getSnapshot(): ChannelSnapshot<State> {
-    return (find(this.key, this.#connection) ?? this.#connection ?? { snapshot: this.#before }).snapshot;
+    return (find(this.key, this.#connection) ?? this.#connection)?.snapshot ?? this.#before;
   }
 
   /** What a server renders, and the browser at first: nothing but `initial`. */

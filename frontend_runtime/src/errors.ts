@@ -59,10 +59,10 @@ const CODES: Readonly<Record<number, ChannelErrorCode>> = {
 };
 
 /** The error that `failure` is to the application. */
-export function errorOf({ status, reason = "There is no connection." }: Failure): ChannelError {
+export function errorOf({ status, reason = "No connection." }: Failure): ChannelError {
   if (status === null) return new ChannelError("unreachable", reason);
   const code = CODES[status] ?? (status >= 400 && status < 500 ? "refused" : "unreachable");
-  return new ChannelError(code, `The server answered with ${status}, not with a stream (${code}).`, status);
+  return new ChannelError(code, `The server answered with ${status} (${code}).`, status);
 }
 
 /** Whether trying again is left to a human being. */

@@ -1,5 +1,6 @@
 /** Finds rows in a state by type and key; knows no connection. */
 import type { InstanceIndex } from "./channel";
+import { isContainer } from "./json";
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -11,7 +12,7 @@ const found = new WeakMap<object, Map<string, ReadonlyMap<string, Row>>>();
  * in a state more than once is returned as it is at its first place; all are the same to the serializer.
  */
 export function findInstance(state: unknown, index: InstanceIndex, type: string, id: string | number): unknown {
-  if (typeof state !== "object" || state === null) return undefined;
+  if (!isContainer(state)) return undefined;
   const types = found.get(state) ?? new Map<string, ReadonlyMap<string, Row>>();
   found.set(state, types);
   const rows = types.get(type) ?? collect(state, index, type);
@@ -22,25 +23,21 @@ export function findInstance(state: unknown, index: InstanceIndex, type: string,
 function collect(state: object, index: InstanceIndex, type: string): ReadonlyMap<string, Row> {
   const entry = index[type];
   if (!entry) {
-    throw new Error(
-      `This channel has no rows of type ${JSON.stringify(type)}, but of ${Object.keys(index).join(", ")}.`,
-    );
+    throw new Error(`There are no rows of type ${JSON.stringify(type)}, but of ${Object.keys(index).join(", ")}.`);
   }
   const rows = new Map<string, Row>();
-  for (const path of entry.paths) visit(state, path, 0, entry.key, rows);
+  for (const path of entry.paths) {
+    for (const row of path.reduce(below, [state])) {
+      const id = isContainer(row) && String(row[entry.key]);
+      if (id !== false && !rows.has(id)) rows.set(id, row);
+    }
+  }
   return rows;
 }
 
-function visit(value: unknown, path: readonly string[], depth: number, key: string, rows: Map<string, Row>): void {
-  // A relation may be null, at any level.
-  if (typeof value !== "object" || value === null) return;
-  const name = path[depth];
-  if (name === "*") {
-    if (Array.isArray(value)) for (const element of value) visit(element, path, depth + 1, key, rows);
-  } else if (name !== undefined) {
-    if (Object.hasOwn(value, name)) visit((value as Row)[name], path, depth + 1, key, rows);
-  } else {
-    const id = String((value as Row)[key]);
-    if (!rows.has(id)) rows.set(id, value as Row);
-  }
-}
+/** What is one step below `values`. A relation may be null, at any level. */
+const below = (values: readonly unknown[], name: string): readonly unknown[] =>
+  values.flatMap((value) => {
+    if (name === "*") return Array.isArray(value) ? (value as unknown[]) : [];
+    return isContainer(value) && Object.hasOwn(value, name) ? [value[name]] : [];
+  });

@@ -3,6 +3,7 @@
  *
  * Documents and operations are JSON values, as `JSON.parse` gives them.
  */
+import { isContainer, same } from "./json";
 
 /** One operation of a patch [rfc6902 §4]. Pointers are strings in the form of [rfc6901], `""` is the whole document. */
 export type Operation =
@@ -25,154 +26,127 @@ export class PatchError extends Error {
  */
 export function applyPatch<T>(document: T, operations: readonly Operation[]): T {
   if (!Array.isArray(operations)) throw new PatchError("A patch is an array of operations.");
-  const draft = new Draft(document);
-  for (const [index, operation] of (operations as readonly (Operation | null)[]).entries()) {
+  // The document is the one member of a container of ours, so the root is a place like any other.
+  const top: Members = { "": document };
+  const owned: Owned = new Set([top]);
+  for (const [index, operation] of (operations as readonly (Every | null)[]).entries()) {
     try {
-      draft.run(operation);
+      run(operation ?? ({} as Every), top, owned);
     } catch (error) {
       const place = `Operation ${index} (${quote(operation?.op)} ${quote(operation?.path)})`;
       throw new PatchError(`${place}: ${(error as Error).message}`);
     }
   }
-  return draft.top[""] as T;
+  return top[""] as T;
 }
 
 type Members = Record<string, unknown>;
 type Container = Members | unknown[];
 
+/** All members that operations have. */
+type Every = Readonly<{ op: Operation["op"]; path: string; from: string; value: unknown }>;
+
+/** The copies that a patch has made, and may write to. What an owned container lies in is owned as well. */
+type Owned = Set<unknown>;
+
 /** What to do where a pointer leads: the container with the change made, itself where nothing changes. */
-type Edit = (container: Container, key: string) => Container;
+type Edit = (owned: Owned, container: Container, key: string, value: unknown) => Container;
 
-/** A document under change. */
-class Draft {
-  /** The document is the one member of a container of ours, so the root is a place like any other. */
-  readonly top: Members;
-  /** The copies that this patch has made, and may write to. What an owned container lies in is owned as well. */
-  #owned: Set<unknown>;
-
-  constructor(document: unknown) {
-    this.top = { "": document };
-    this.#owned = new Set([this.top]);
-  }
-
-  /** One operation [rfc6902 §4]. */
-  run(operation: Operation | null): void {
-    switch (operation?.op) {
-      case "add":
-        this.#add(operation.path, given(operation.value));
-        break;
-      case "remove":
-        this.#remove(operation.path);
-        break;
-      case "replace":
-        this.#replace(operation.path, given(operation.value));
-        break;
-      case "move":
-        this.#move(operation.from, operation.path);
-        break;
-      case "copy":
-        this.#copy(operation.from, operation.path);
-        break;
-      case "test":
-        if (!same(this.#get(operation.path), given(operation.value), byValue)) refuse("the value differs.");
-        break;
-      default:
-        refuse("an op is add, remove, replace, move, copy or test.");
-    }
-  }
-
-  #add(pointer: string, value: unknown): void {
-    this.#at(pointer, (container, key) => {
-      if (!Array.isArray(container)) return this.#set(container, key, value);
-      return this.#splice(container, key === "-" ? container.length : indexOf(key, container, 1), 0, value);
-    });
-  }
-
-  #remove(pointer: string): void {
-    this.#at(pointer, (container, key) => {
-      if (container === this.top) refuse("the document itself can't be removed, only replaced.");
-      member(container, key);
-      if (Array.isArray(container)) return this.#splice(container, Number(key), 1);
-      const own = this.#own(container);
-      Reflect.deleteProperty(own, key);
-      return own;
-    });
-  }
-
-  #replace(pointer: string, value: unknown): void {
-    this.#at(pointer, (container, key) => {
-      member(container, key);
-      return this.#set(container, key, value);
-    });
-  }
-
-  #move(from: string, path: string): void {
-    const value = this.#get(from);
-    if (from === path) return;
-    if (`${path}/`.startsWith(`${from}/`)) refuse("a value can't be moved into itself.");
-    // Copied at its full length, an array has room for what goes back into it.
-    this.#at(from, (container) => this.#own(container));
-    this.#remove(from);
-    this.#add(path, value);
-  }
-
-  #copy(from: string, path: string): void {
-    const value = this.#get(from);
-    // It is in two places now. What is written to one must not show in the other, so nothing in it is ours any more.
-    if (isContainer(value)) this.#owned = new Set([this.top]);
-    this.#add(path, value);
-  }
-
-  #get(pointer: string): unknown {
-    let value: unknown;
-    this.#at(pointer, (container, key) => {
-      value = member(container, key);
+/** One operation [rfc6902 §4] on the one member of `top`. */
+function run({ op, path, from, value }: Every, top: Members, owned: Owned): void {
+  const at = (pointer: string, edit: Edit, given?: unknown): void => {
+    if (typeof pointer !== "string" || /^[^/]|~(?![01])/.test(pointer)) refuse("path and from are JSON pointers.");
+    walk(owned, top, pointer, 0, edit, given);
+  };
+  const get = (pointer: string): unknown => {
+    let found: unknown;
+    at(pointer, (_, container, key) => {
+      found = member(container, key);
       return container;
     });
-    return value;
-  }
-
-  /** Makes the edit at the place that `pointer` names [rfc6901 §3, §4]. */
-  #at(pointer: string, edit: Edit): void {
-    if (typeof pointer !== "string" || /^[^/]|~(?![01])/.test(pointer)) {
-      refuse("path and from are JSON pointers.");
+    return found;
+  };
+  if (value === undefined && ["add", "replace", "test"].includes(op)) refuse("it has no value.");
+  switch (op) {
+    case "remove":
+      return path === "" ? refuse("the document can't be removed.") : at(path, remove);
+    case "add":
+    case "replace":
+      return at(path, op === "add" ? insert : replace, value);
+    case "move": {
+      const moved = get(from);
+      if (from === path) return;
+      if (`${path}/`.startsWith(`${from}/`)) refuse("a value can't be moved into itself.");
+      // Copied at its full length, an array has room for what goes back into it.
+      at(from, own);
+      at(from, remove);
+      return at(path, insert, moved);
     }
-    this.#walk(this.top, pointer, 0, edit);
+    case "copy": {
+      const copied = get(from);
+      // It is in two places now. What is written to one must not show in the other: nothing in it is ours any more.
+      if (isContainer(copied)) owned.clear();
+      owned.add(top);
+      return at(path, insert, copied);
+    }
+    case "test":
+      // 0 equals -0 here. To replace one by the other is a change all the same, which `Object.is` sees.
+      return same(get(path), value, (one, other) => one === other) ? undefined : refuse("the value differs.");
+    default:
+      refuse("an op is add, remove, replace, move, copy or test.");
   }
+}
 
-  /** Makes the edit where the rest of `pointer`, from `start` on, leads to from `container`. */
-  #walk(container: unknown, pointer: string, start: number, edit: Edit): Container {
-    const end = pointer.indexOf("/", start);
-    const last = end < 0;
-    const key = unescape(last ? pointer.slice(start) : pointer.slice(start, end));
-    if (!isContainer(container)) refuse(`what should hold ${quote(key)} is neither object nor array.`);
-    if (last) return edit(container, key);
-    const child = member(container, key);
-    const changed = this.#walk(child, pointer, end + 1, edit);
-    return changed === child ? container : put(this.#own(container), key, changed);
-  }
+/** Makes the edit where the rest of `pointer`, from `start` on, leads to from `container` [rfc6901 §3, §4]. */
+function walk(owned: Owned, container: unknown, pointer: string, start: number, edit: Edit, value: unknown): Container {
+  const end = pointer.indexOf("/", start);
+  const last = end < 0;
+  const key = unescape(last ? pointer.slice(start) : pointer.slice(start, end));
+  if (!isContainer(container)) refuse(`there is nothing that could hold ${quote(key)}.`);
+  if (last) return edit(owned, container, key, value);
+  const child = member(container, key);
+  const changed = walk(owned, child, pointer, end + 1, edit, value);
+  return changed === child ? container : put(own(owned, container), key, changed);
+}
 
-  #set(container: Container, key: string, value: unknown): Container {
-    const kept = Object.hasOwn(container, key) && same((container as Members)[key], value, Object.is);
-    return kept ? container : put(this.#own(container), key, value);
-  }
+const insert: Edit = (owned, container, key, value) =>
+  Array.isArray(container)
+    ? splice(owned, container, key === "-" ? container.length : indexOf(key, container, 1), 0, value)
+    : set(owned, container, key, value);
 
-  /** Copies and splices at once: made longer afterwards, a copy would be copied again. */
-  #splice(array: unknown[], position: number, drop: number, ...values: unknown[]): Container {
-    if (!this.#owned.has(array)) return this.#adopt(array.toSpliced(position, drop, ...values));
-    array.splice(position, drop, ...values);
-    return array;
-  }
+const replace: Edit = (owned, container, key, value) => {
+  member(container, key);
+  return set(owned, container, key, value);
+};
 
-  #own(container: Container): Container {
-    if (this.#owned.has(container)) return container;
-    return this.#adopt(Array.isArray(container) ? container.slice() : { ...container });
-  }
+const set: Edit = (owned, container, key, value) =>
+  Object.hasOwn(container, key) && same((container as Members)[key], value, Object.is)
+    ? container
+    : put(own(owned, container), key, value);
 
-  #adopt(copy: Container): Container {
-    this.#owned.add(copy);
-    return copy;
-  }
+const remove: Edit = (owned, container, key) => {
+  member(container, key);
+  if (Array.isArray(container)) return splice(owned, container, Number(key), 1);
+  const copy = own(owned, container);
+  Reflect.deleteProperty(copy, key);
+  return copy;
+};
+
+/** Copies and splices at once: made longer afterwards, a copy would be copied again. */
+function splice(owned: Owned, array: unknown[], position: number, drop: number, ...values: unknown[]): Container {
+  if (!owned.has(array)) return adopt(owned, array.toSpliced(position, drop, ...values));
+  array.splice(position, drop, ...values);
+  return array;
+}
+
+function own(owned: Owned, container: Container): Container {
+  if (owned.has(container)) return container;
+  return adopt(owned, Array.isArray(container) ? container.slice() : { ...container });
+}
+
+function adopt(owned: Owned, copy: Container): Container {
+  owned.add(copy);
+  return copy;
 }
 
 function unescape(key: string): string {
@@ -187,7 +161,7 @@ function member(container: Container, key: string): unknown {
 /** The index that `key` stands for; `behind`: how many places behind the end exist too. */
 function indexOf(key: string, array: readonly unknown[], behind = 0): number {
   if (/^(0|[1-9]\d*)$/.test(key) && Number(key) < array.length + behind) return Number(key);
-  return refuse(`${quote(key)} is no index in an array of ${array.length}.`);
+  return refuse(`there is no index ${quote(key)}.`);
 }
 
 function put(container: Container, key: string, value: unknown): Container {
@@ -199,26 +173,6 @@ function put(container: Container, key: string, value: unknown): Container {
   }
   return container;
 }
-
-function given(value: unknown): unknown {
-  return value === undefined ? refuse("it has no value.") : value;
-}
-
-/** Whether two values are the same JSON, in which the order of members means nothing; `alike` compares the rest. */
-function same(one: unknown, other: unknown, alike: (one: unknown, other: unknown) => boolean): boolean {
-  if (alike(one, other)) return true;
-  if (!isContainer(one) || !isContainer(other) || Array.isArray(one) !== Array.isArray(other)) return false;
-  const keys = Object.keys(one);
-  return (
-    keys.length === Object.keys(other).length &&
-    keys.every((key) => Object.hasOwn(other, key) && same(one[key], other[key], alike))
-  );
-}
-
-/** How `test` compares: 0 equals -0. To replace one by the other is a change all the same, which `Object.is` sees. */
-const byValue = (one: unknown, other: unknown): boolean => one === other;
-
-const isContainer = (value: unknown): value is Members => typeof value === "object" && value !== null;
 
 const quote = (value: unknown): string => (typeof value === "string" ? JSON.stringify(value) : typeof value);
 

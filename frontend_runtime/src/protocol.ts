@@ -32,30 +32,25 @@ export const EVENT_NAMES = ["snapshot", "patch", "mark", "reset", "gone", "revok
 /** What `event` says. Never throws. */
 export function read({ event, id = "", data }: StreamEvent): Message {
   const body = parse(data);
+  const { cursor, reason, retry } = Object(body) as Readonly<Record<string, unknown>>;
+  const malformed = { type: "malformed", fatal: event === "snapshot" || event === "patch" } as const;
   switch (event) {
     case "snapshot":
-      if (body === undefined || !FORM.test(id)) return { type: "malformed", fatal: true };
-      return { type: event, cursor: id, state: body };
+      return body === undefined || !FORM.test(id) ? malformed : { type: event, cursor: id, state: body };
     case "patch":
-      if (body === undefined) return { type: "malformed", fatal: true };
+      if (body === undefined) return malformed;
       return { type: event, cursor: id, operations: body as readonly Operation[], text: data };
-    case "mark": {
-      const cursor = member(body, "cursor");
+    case "mark":
       return { type: event, cursor: typeof cursor === "string" ? cursor : null };
-    }
     case "reset":
     case "gone":
       return { type: event };
-    case "revoked": {
-      const reason = member(body, "reason");
+    case "revoked":
       return { type: event, reason: typeof reason === "string" ? reason : "" };
-    }
-    case "bye": {
-      const retry = member(body, "retry");
+    case "bye":
       return { type: event, retry: typeof retry === "number" && retry >= 0 ? retry : null };
-    }
     default:
-      return body === undefined ? { type: "malformed", fatal: false } : { type: "application", event, body };
+      return body === undefined ? malformed : { type: "application", event, body };
   }
 }
 
@@ -82,5 +77,3 @@ function parse(text: string): unknown {
     return undefined;
   }
 }
-
-const member = (body: unknown, name: string): unknown => (body as Record<string, unknown> | null | undefined)?.[name];

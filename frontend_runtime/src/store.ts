@@ -1,5 +1,6 @@
 /** Shares streams among subscribers and shows them as snapshots; knows neither channel classes nor React. */
 import type { ChannelError } from "./errors";
+import { within } from "./json";
 import type { Operation } from "./patch";
 import { Stream, type Source, type Token } from "./stream";
 import type { Machine, Signal } from "./stream-state";
@@ -76,8 +77,7 @@ const shared = new Set<Connection<unknown>>();
 export function find<State>(key: Key, guess?: Connection<State>): Connection<State> | undefined {
   if (guess && shared.has(guess)) return guess;
   for (const connection of shared) {
-    const names = Object.keys(key) as (keyof Key)[];
-    if (names.every((name) => connection.key[name] === key[name])) return connection as Connection<State>;
+    if (within(key, connection.key, Object.is)) return connection as Connection<State>;
   }
   return undefined;
 }
@@ -164,8 +164,7 @@ export class Connection<State> {
   #publish(machine: Machine<State>): void {
     const { state, cursor, error, connectedSince, noConnectionSince } = machine;
     const next = { state, status: statusOf(machine), error, cursor, connectedSince, noConnectionSince };
-    const names = Object.keys(next) as (keyof typeof next)[];
-    if (names.every((name) => Object.is(next[name], this.snapshot[name]))) return;
+    if (within(next, this.snapshot, Object.is)) return;
     this.snapshot = next;
     call(this.#listeners, undefined);
   }

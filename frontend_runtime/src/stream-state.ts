@@ -61,9 +61,9 @@ export interface Machine<State> {
   readonly retry: number;
   /** Milliseconds without any event after which a connection counts as dead. */
   readonly patience: number;
-  /** Milliseconds of the latest pause. */
-  readonly pause: number;
-  /** When a `tick` is due, in milliseconds; Infinity where none is. */
+  /** Milliseconds that whatever happens next may take; Infinity where nothing is waited for. */
+  readonly wait: number;
+  /** When a `tick` is due, in milliseconds: `wait` after the latest change. */
   readonly deadline: number;
   readonly connectedSince: Date | null;
   readonly noConnectionSince: Date | null;
@@ -86,8 +86,9 @@ export interface Beginning<State> {
 export function begin<State>({ initial, canRefresh, markIntervalMs, retryMs }: Beginning<State>): Machine<State> {
   return {
     phase: "idle",
-    state: initial?.state,
-    cursor: initial?.cursor ?? null,
+    state: undefined,
+    cursor: null,
+    ...initial,
     error: null,
     attempt: 0,
     failures: 0,
@@ -95,7 +96,7 @@ export function begin<State>({ initial, canRefresh, markIntervalMs, retryMs }: B
     canRefresh,
     retry: retryMs,
     patience: 3 * markIntervalMs, // PROTOCOL, "Applying"
-    pause: 0,
+    wait: Infinity,
     deadline: Infinity,
     connectedSince: null,
     noConnectionSince: null,
@@ -104,8 +105,22 @@ export function begin<State>({ initial, canRefresh, markIntervalMs, retryMs }: B
 
 /** The machine after `signal`; the same object where it changes nothing. */
 export function step<State>(machine: Machine<State>, signal: Signal, moment: Moment): Machine<State> {
-  const cell = TABLE[machine.phase][signal.type] as Cell<Signal["type"]>;
-  return cell(machine, signal, moment) as Machine<State>;
+  const cell = TABLE[machine.phase][signal.type] as Cell<Signal["type"]> | undefined;
+  const next = (cell ? cell(machine, signal, moment) : machine) as Machine<State>;
+  return next === machine ? machine : timed(next, moment.now);
+}
+
+/** What follows from a change for the times, whatever it was: each is a sign of life, or the beginning of a pause. */
+function timed<State>(machine: Machine<State>, now: number): Machine<State> {
+  const { phase, wait } = machine;
+  const since = (holds: boolean, date: Date | null): Date | null => (holds ? (date ?? new Date(now)) : null);
+  const isTrying = phase === "connecting" || phase === "paused";
+  return {
+    ...machine,
+    deadline: now + wait,
+    connectedSince: since(!isTrying && isConnecting(machine), machine.connectedSince),
+    noConnectionSince: since(isTrying, machine.noConnectionSince),
+  };
 }
 
 /** Whether a connection is open or being opened. */
@@ -114,130 +129,103 @@ export const isConnecting = ({ phase }: Machine<unknown>): boolean =>
 
 type Any = Machine<unknown>;
 type Cell<Type extends Signal["type"]> = (machine: Any, signal: Extract<Signal, { type: Type }>, moment: Moment) => Any;
-type Row = { readonly [Type in Signal["type"]]: Cell<Type> };
+/** A signal that is missing changes nothing. */
+type Row = { readonly [Type in Signal["type"]]?: Cell<Type> };
 
-const same = (machine: Any): Any => machine;
-
-const nothing: Row = {
-  start: same,
-  stop: same,
-  opened: same,
-  failed: same,
-  retry: same,
-  wake: same,
-  tick: same,
-  snapshot: same,
-  patch: same,
-  mark: same,
-  reset: same,
-  gone: same,
-  revoked: same,
-  bye: same,
-  application: same,
-  malformed: same,
-};
-
-/** What holds for every phase with a connection; a sign of life is whatever arrives. */
-const connected: Row = {
-  ...nothing,
+/** What holds for every phase with a connection. */
+const connected = {
   stop: rest,
   failed: fail,
-  retry: (machine, { milliseconds }, moment) => ({ ...heard(machine, moment), retry: milliseconds }),
-  wake: (machine, { suspect }, moment) => (suspect || isOverdue(machine, moment) ? connect(machine, moment) : machine),
+  retry: (machine, { milliseconds }) => ({ ...machine, retry: milliseconds }),
+  // A mark is overdue when half of the patience is used up, which is one mark and a half.
+  wake: (machine, { suspect }, moment) =>
+    suspect || left(machine, moment) < machine.wait / 2 ? connect(machine) : machine,
   tick: (machine, _, moment) => {
     // The clock was set back: begin to wait anew, or a dead connection would stay unnoticed for as long.
-    if (left(machine, moment) > machine.patience) return heard(machine, moment);
+    if (left(machine, moment) > machine.wait) return heard(machine);
     if (left(machine, moment) > 0) return machine;
     return fail(machine, { failure: { status: null, reason: "The server fell silent." } }, moment);
   },
-  snapshot: (machine, { state, cursor }, moment) => live({ ...machine, state, cursor }, moment),
+  snapshot: (machine, { state, cursor }) => live({ ...machine, state, cursor }),
   // PROTOCOL compares nothing here. But a server that names a cursor believes that the snapshot was sent: if it was
   // lost on the way, hearing marks must not keep the client waiting for it.
-  mark: (machine, { cursor }, moment) => (cursor === null ? heard(machine, moment) : machine),
-  application: heardOnly,
-  reset: (machine, _, moment) => ({ ...heard(machine, moment), phase: "awaiting" }),
-  gone: (machine) => close(machine, new ChannelError("gone", "What the channel showed has been deleted.")),
-  revoked: (machine, { reason }) =>
-    close(machine, new ChannelError("revoked", `This reader may not read any more: ${reason}`)),
+  mark: (machine, { cursor }) => (cursor === null ? heard(machine) : machine),
+  application: heard,
+  reset: (machine) => ({ ...machine, phase: "awaiting" }),
+  gone: (machine) => close(machine, new ChannelError("gone", "It was deleted.")),
+  revoked: (machine, { reason }) => close(machine, new ChannelError("revoked", `Reading was revoked: ${reason}`)),
   bye: (machine, { retry }, moment) =>
-    retry === null ? pause(machine, null, moment) : pauseFor({ ...machine, failures: 0 }, retry, null, moment),
+    retry === null ? pause(machine, null, moment) : pauseFor({ ...machine, failures: 0 }, retry, null),
   patch: gap,
   malformed: (machine, { fatal }, moment) =>
-    fatal ? startOver(machine, "an unreadable event", moment) : heard(machine, moment),
-};
+    fatal ? startOver(machine, "an unreadable event", moment) : heard(machine),
+} satisfies Row;
+
+/** Where the history can go on. */
+const following: Row = { ...connected, patch: applyNext, mark: compare };
 
 const TABLE: Readonly<Record<Phase, Row>> = {
-  idle: { ...nothing, start: (machine, _, moment) => connect(machine, moment) },
+  idle: { start: connect },
   paused: {
-    ...nothing,
-    start: (machine, _, moment) => connect(machine, moment),
+    start: connect,
     stop: rest,
     // A pause that the server has asked for (`bye`, 429, 503) is kept: it has its reasons.
-    wake: (machine, _, moment) =>
-      machine.error === null || machine.error.code === "busy" ? machine : connect(machine, moment),
+    wake: (machine) => (machine.error === null || machine.error.code === "busy" ? machine : connect(machine)),
     tick: (machine, _, moment) => {
       const remaining = left(machine, moment);
       // More than the whole pause is left where the clock was set back.
-      return remaining > 0 && remaining <= machine.pause ? machine : connect(machine, moment);
+      return remaining > 0 && remaining <= machine.wait ? machine : connect(machine);
     },
   },
   connecting: {
-    ...nothing,
     stop: rest,
     failed: fail,
     wake: connected.wake,
     tick: connected.tick,
-    opened: (machine, _, moment) => ({
-      ...heard(machine, moment),
-      phase: machine.cursor === null ? "awaiting" : "resuming",
-      connectedSince: new Date(moment.now),
-      noConnectionSince: null,
-    }),
+    opened: (machine) => ({ ...machine, phase: machine.cursor === null ? "awaiting" : "resuming" }),
   },
-  resuming: { ...connected, patch: applyNext, mark: compare },
+  resuming: following,
   awaiting: connected,
-  live: { ...connected, patch: applyNext, mark: compare },
-  closed: {
-    ...nothing,
-    start: (machine, _, moment) => connect({ ...machine, failures: 0, refreshed: false, error: null }, moment),
-  },
+  live: following,
+  closed: { start: (machine) => connect({ ...machine, refreshed: false, error: null }) },
 };
 
 function applyNext(machine: Any, patch: Extract<Signal, { type: "patch" }>, moment: Moment): Any {
-  const place = placeOf(machine.cursor, patch.cursor);
-  if (place === "duplicate") return heard(machine, moment);
+  const { cursor, operations } = patch;
+  const place = placeOf(machine.cursor, cursor);
+  if (place === "duplicate") return heard(machine);
   if (place === "gap") return gap(machine, patch, moment);
   try {
-    const state = applyPatch(machine.state, patch.operations);
-    return live({ ...machine, state, cursor: patch.cursor }, moment);
+    return live({ ...machine, state: applyPatch(machine.state, operations), cursor });
   } catch {
     return startOver(machine, "a patch that doesn't fit", moment);
   }
 }
 
 function compare(machine: Any, { cursor }: Extract<Signal, { type: "mark" }>, moment: Moment): Any {
-  if (cursor === null) return heard(machine, moment);
-  return cursor === machine.cursor ? live(machine, moment) : gap(machine, null, moment);
+  if (cursor === null) return heard(machine);
+  return cursor === machine.cursor ? live(machine) : gap(machine, null, moment);
 }
 
 function gap(machine: Any, _: unknown, moment: Moment): Any {
-  return pause(machine, broken("a gap"), moment, true);
+  return recover(machine, "a gap", moment);
 }
 
 /** The states have come apart: what is held stays on screen, but nothing is built on it. */
 function startOver(machine: Any, what: string, moment: Moment): Any {
-  return pause({ ...machine, cursor: null }, broken(what), moment, true);
+  return recover({ ...machine, cursor: null }, what, moment);
 }
 
-const broken = (what: string): ChannelError => new ChannelError("protocol", `The channel recovers from ${what}.`);
+function recover(machine: Any, what: string, moment: Moment): Any {
+  return pause(machine, new ChannelError("protocol", `Recovering from ${what}.`), moment, true);
+}
 
 function fail(machine: Any, { failure }: { readonly failure: Failure }, moment: Moment): Any {
   if (failure.status === 401 && machine.canRefresh && !machine.refreshed) {
-    return connect({ ...machine, refreshed: true }, moment);
+    return connect({ ...machine, refreshed: true });
   }
   const error = errorOf(failure);
-  if (isFinal(error)) return close(machine, error);
-  return pause(machine, error, moment, false, failure.retryAfter ?? 0);
+  return isFinal(error) ? close(machine, error) : pause(machine, error, moment, false, failure.retryAfter ?? 0);
 }
 
 /** Pauses grow with every failure in a row. With `atOnce`, the first one is none. */
@@ -249,49 +237,36 @@ function pause(machine: Any, error: ChannelError | null, moment: Moment, atOnce 
   // Browsers err about being offline, so it is tried all the same, as seldom as it gets.
   const growing = moment.online ? Math.min(retry * 2 ** (failures - 1), longest) : longest;
   const next = { ...machine, failures };
-  if (atOnce && failures === 1) return connect({ ...next, error }, moment);
-  return pauseFor(next, Math.ceil(Math.max(growing, least) + growing * moment.random), error, moment);
+  if (atOnce && failures === 1) return connect({ ...next, error });
+  return pauseFor(next, Math.ceil(Math.max(growing, least) + growing * moment.random), error);
 }
 
-function pauseFor(machine: Any, milliseconds: number, error: ChannelError | null, { now }: Moment): Any {
-  return { ...disconnected(machine, now), phase: "paused", pause: milliseconds, deadline: now + milliseconds, error };
+function pauseFor(machine: Any, wait: number, error: ChannelError | null): Any {
+  return { ...machine, phase: "paused", wait, error };
 }
 
-function connect(machine: Any, { now }: Moment): Any {
-  const { attempt, patience } = machine;
-  return { ...disconnected(machine, now), phase: "connecting", attempt: attempt + 1, deadline: now + patience };
-}
-
-function disconnected(machine: Any, now: number): Any {
-  return { ...machine, connectedSince: null, noConnectionSince: machine.noConnectionSince ?? new Date(now) };
+function connect(machine: Any): Any {
+  return { ...machine, phase: "connecting", attempt: machine.attempt + 1, wait: machine.patience };
 }
 
 function rest(machine: Any): Any {
-  return { ...machine, phase: "idle", deadline: Infinity, failures: 0, connectedSince: null, noConnectionSince: null };
+  return { ...machine, phase: "idle", wait: Infinity, failures: 0 };
 }
 
 function close(machine: Any, error: ChannelError): Any {
-  const { state, cursor } = machine;
   // Who may not read, may not keep it either (PROTOCOL I7).
-  const barred = error.code === "revoked" || error.code === "forbidden" || error.code === "unauthenticated";
-  const rested = { ...rest(machine), phase: "closed", error } as const;
-  return { ...rested, state: barred ? undefined : state, cursor: barred ? null : cursor };
+  const barred = ["revoked", "forbidden", "unauthenticated"].includes(error.code);
+  return { ...rest(machine), ...(barred && { state: undefined, cursor: null }), phase: "closed", error };
 }
 
-function live(machine: Any, moment: Moment): Any {
-  return { ...heard(machine, moment), phase: "live", error: null, refreshed: false };
+function live(machine: Any): Any {
+  return { ...machine, phase: "live", error: null, refreshed: false };
 }
 
-function heard(machine: Any, { now }: Moment): Any {
-  return { ...machine, deadline: now + machine.patience };
-}
-
-function heardOnly(machine: Any, _: unknown, moment: Moment): Any {
-  return heard(machine, moment);
+/** A sign of life, and nothing more. */
+function heard(machine: Any): Any {
+  return { ...machine };
 }
 
 /** Milliseconds until the deadline. */
 const left = ({ deadline }: Any, { now }: Moment): number => deadline - now;
-
-/** Whether a mark is overdue: half of the patience is used up, which is one mark and a half. */
-const isOverdue = (machine: Any, moment: Moment): boolean => left(machine, moment) < machine.patience / 2;

@@ -72,7 +72,7 @@ export class Stream<State> {
       const { cursor } = this.machine;
       this.#open = transport.open({ url, cursor, authorization, credentials, events: this.#events }, receiver);
     } catch {
-      receiver.failed({ status: null, reason: "There is no token, or no transport." });
+      receiver.failed({ status: null, reason: "No token, or no transport." });
     }
   }
 

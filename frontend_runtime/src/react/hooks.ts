@@ -32,13 +32,10 @@ export function useChannelState<State>(
   const [read, readOnServer] = useMemo(() => {
     // eslint-disable-next-line react-hooks/refs -- What is on screen: a selector made in this render gives it back, if equal.
     const select = memoize(selector, equal, () => shown.current);
-    return [
-      () => select(same ? same.getSnapshot() : IDLE),
-      () => select(same ? same.getServerSnapshot() : IDLE),
-    ] as const;
+    return [() => select(same?.getSnapshot() ?? IDLE), () => select(same?.getServerSnapshot() ?? IDLE)] as const;
   }, [same, selector, equal]);
 
-  const subscribe = useCallback((listener: () => void) => (same ? same.subscribe(listener) : () => undefined), [same]);
+  const subscribe = useCallback((listener: () => void) => same?.subscribe(listener) ?? (() => undefined), [same]);
   const selection = useSyncExternalStore(subscribe, read, readOnServer);
   useEffect(() => {
     shown.current = { selection };

@@ -11,17 +11,18 @@ const HANDOVER = 5_000;
 /** Fulfilled when the channel has a state, or won't get one. The same promise for the same channel while it waits. */
 export function loading<State>(channel: StateChannel<State, object>): Promise<void> {
   if (typeof window === "undefined") throw new Error("On a server a channel needs `initial`.");
-  const known = promises.get(find(channel.key) ?? channel);
+  const source = (): object => find(channel.key) ?? channel;
+  const known = promises.get(source());
   if (known) return known;
   const promise = new Promise<void>((resolve) => {
     const leave = channel.subscribe(() => {
       const { state, status } = channel.getSnapshot();
       if (state === undefined && status !== "closed") return;
-      promises.delete(find(channel.key) ?? channel);
+      promises.delete(source());
       setTimeout(leave, HANDOVER);
       resolve();
     });
   });
-  promises.set(find(channel.key) ?? channel, promise);
+  promises.set(source(), promise);
   return promise;
 }

@@ -5,15 +5,8 @@
  * Of its own it would reconnect with a ticket that is used up, and give up on a 503: so each one is used for one
  * connection, and closed at the first error.
  */
-import {
-  failureOf,
-  LOST,
-  requestInit,
-  withQuery,
-  type Receiver,
-  type StreamRequest,
-  type Transport,
-} from "./transport";
+import type { Failure } from "../errors";
+import { asker, failureOf, LOST, STREAM, withQuery, type Receiver, type Transport } from "./transport";
 
 export interface EventSourceTransportOptions {
   /** The class to use. The global one if none is given. */
@@ -26,22 +19,29 @@ export interface EventSourceTransportOptions {
 export function eventSourceTransport(options: EventSourceTransportOptions = {}): Transport {
   return {
     open(request, receiver) {
+      const { url, cursor, authorization, credentials } = request;
       const controller = new AbortController();
-      const { signal } = controller;
+      const ask = asker(request, controller.signal, options.fetch);
       const events = new Set(request.events);
       let source: EventSource | undefined;
 
-      const ask: Ask = (url, method, accept) =>
-        (options.fetch ?? fetch)(url, requestInit(request, signal, method, accept));
       const receive = (event: Event): void => {
         if (!isMessage(event)) return;
         receiver.received({ event: event.type, id: event.lastEventId || undefined, data: String(event.data) });
       };
       const start = async (): Promise<void> => {
-        const url = await ticketed(request, receiver, ask);
-        if (url === null || signal.aborted) return;
-        source = new (options.EventSource ?? EventSource)(url, { withCredentials: request.credentials === "include" });
-        watch(source, request, receiver, ask);
+        const answer =
+          authorization === null ? null : await ask(withQuery(url, { ticket: "" }), "POST", "application/json");
+        if (answer && !answer.ok) {
+          receiver.failed(failureOf(answer));
+          return;
+        }
+        const ticket = answer && ((await answer.json()) as { readonly ticket: string }).ticket;
+        if (controller.signal.aborted) return;
+        const address = withQuery(url, { ticket, last_event_id: cursor });
+        source = new (options.EventSource ?? EventSource)(address, { withCredentials: credentials === "include" });
+        // EventSource doesn't tell what the answer was. With a ticket, the next attempt to get one will.
+        watch(source, receiver, async () => (answer ? LOST : failureOf(await ask(url, "HEAD", STREAM))));
         for (const event of events) source.addEventListener(event, receive);
       };
 
@@ -60,22 +60,8 @@ export function eventSourceTransport(options: EventSourceTransportOptions = {}):
   };
 }
 
-type Ask = (url: string, method: string, accept: string) => Promise<Response>;
-
-/** Where to open the stream; null where that failed, and the receiver was told. */
-async function ticketed(request: StreamRequest, receiver: Receiver, ask: Ask): Promise<string | null> {
-  const { url, cursor, authorization } = request;
-  if (authorization === null) return withQuery(url, { last_event_id: cursor });
-  const response = await ask(withQuery(url, { ticket: "" }), "POST", "application/json");
-  if (!response.ok) {
-    receiver.failed(failureOf(response));
-    return null;
-  }
-  const { ticket } = (await response.json()) as { readonly ticket: string };
-  return withQuery(url, { ticket, last_event_id: cursor });
-}
-
-function watch(source: EventSource, request: StreamRequest, receiver: Receiver, ask: Ask): void {
+/** Reports the opening and the end; `explain` finds out why there was no stream. */
+function watch(source: EventSource, receiver: Receiver, explain: () => Promise<Failure>): void {
   let opened = false;
   // An event of the stream may be called `open` or `error`, too.
   source.addEventListener("open", (event) => {
@@ -87,15 +73,12 @@ function watch(source: EventSource, request: StreamRequest, receiver: Receiver, 
     if (isMessage(event)) return;
     const refused = !opened && source.readyState === 2; // CLOSED: there was an answer, and no stream in it [sse].
     source.close();
-    // EventSource doesn't tell what the answer was. With a ticket, the next attempt to get one will.
-    if (!refused || request.authorization !== null) {
-      receiver.failed(LOST);
-      return;
-    }
-    ask(request.url, "HEAD", "text/event-stream").then(
-      (response) => receiver.failed(failureOf(response)),
-      () => receiver.failed(LOST),
-    );
+    if (!refused) receiver.failed(LOST);
+    else
+      explain().then(
+        (failure) => receiver.failed(failure),
+        () => receiver.failed(LOST),
+      );
   });
 }
 

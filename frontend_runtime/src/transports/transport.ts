@@ -47,15 +47,22 @@ export function withQuery(url: string, parameters: Readonly<Record<string, strin
   return url;
 }
 
-/** What a request is made with in every transport. */
-export function requestInit(
+/** The media type of a stream. */
+export const STREAM = "text/event-stream";
+
+/** Sends a request with the method and for the media type given. */
+export type Ask = (url: string, method: string, accept: string) => Promise<Response>;
+
+/** How every transport asks for what belongs to `request`, with a `fetch` of one's own or the global one. */
+export function asker(
   { authorization, credentials = "same-origin" }: StreamRequest,
   signal: AbortSignal,
-  method: string,
-  accept: string,
-): RequestInit {
-  const headers = { Accept: accept, ...(authorization !== null && { Authorization: authorization }) };
-  return { method, headers, signal, credentials, cache: "no-store" };
+  get = globalThis.fetch,
+): Ask {
+  return (url, method, Accept) => {
+    const headers = { Accept, ...(authorization !== null && { Authorization: authorization }) };
+    return get(url, { method, headers, signal, credentials, cache: "no-store" });
+  };
 }
 
 /** What an answer means that is not the one hoped for. */
