@@ -32,6 +32,9 @@ class Settings:
     OUTBOX_POLL_SECONDS: float = 0.1
     """Seconds between two looks at the outbox if nothing wakes its reader; an idle one costs one indexed query."""
 
+    TRIGGERS: bool = False
+    """Have ``migrate`` keep triggers that write into the outbox what the ORM never sees (PostgreSQL, SQLite)."""
+
     PREFIX: str = "rxsse"
     """Begins every Redis key and Mongo collection, so that two installations can share a server."""
 

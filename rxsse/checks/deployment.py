@@ -8,6 +8,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import islice
@@ -44,12 +45,17 @@ def check_processes(**_: Any) -> Messages:
     if settings is None or workers is None:
         return []
     several = f"{workers.source} asks for {workers.number} processes, but RXSSE"
-    if settings.REDIS_URL is None:
-        problem = f"{several}['REDIS_URL'] is not set: a process hears of the writes of its own only."
+    alone = settings.REDIS_URL is None
+    if alone and settings.MONGO_URL is not None:
+        problem = f"{several}['REDIS_URL'] is not set: a process doesn't hear what others add to their common log."
         return [error("E014", problem, "Set RXSSE['REDIS_URL'], or serve with one process.")]
+    if alone and not settings.OUTBOX:
+        problem = f"{several}['REDIS_URL'] is not set: a process hears of the writes of its own only."
+        return [error("E014", problem, "Set RXSSE['REDIS_URL'] or RXSSE['OUTBOX'], or serve with one process.")]
     if settings.MONGO_URL is None:
         problem = f"{several}['MONGO_URL'] is not set: each keeps states of its own."
-        hint = "Set RXSSE['MONGO_URL'], or a client that returns to another process starts with a whole snapshot."
+        missing = "RXSSE['REDIS_URL'] and RXSSE['MONGO_URL']" if alone else "RXSSE['MONGO_URL']"
+        hint = f"Set {missing}, or a client that returns to another process starts with a whole snapshot."
         return [warning("W004", problem, hint)]
     return []
 
@@ -79,7 +85,7 @@ def check_backends(**_: Any) -> Messages:
     messages: Messages = []
     parts: list[tuple[str, Any]] = []
     if settings.REDIS_URL is not None and not redis_problem(settings.REDIS_URL):
-        parts.append(("REDIS_URL", feeds.create(settings)))
+        parts.append(("REDIS_URL", feeds.create(replace(settings, OUTBOX=False))))
     if settings.MONGO_URL is not None and not mongo_problem(settings.MONGO_URL):
         parts.append(("MONGO_URL", caches.create(settings)))
     for key, part in parts:

@@ -23,7 +23,7 @@ from typing import Any
 from django.db import connections
 
 from rxsse.exceptions import ProtocolError, Unavailable
-from rxsse.feeds import tables
+from rxsse.feeds import noted, tables
 from rxsse.feeds.base import Listener
 from rxsse.messages import Announcement
 
@@ -228,7 +228,7 @@ class Reader:
             for id_, body in found.rows:
                 if id_ not in place.seen and not self._stopped.is_set():
                     place.seen[id_] = now
-                    self._tell(alias, body)
+                    self._tell(alias, id_, body)
             place.floor = max(place.floor, found.floor)
 
     def _remove(self, alias: str) -> None:
@@ -246,9 +246,10 @@ class Reader:
 
     # --- under the lock ------------------------------------------------------------------
 
-    def _tell(self, alias: str, body: str) -> None:
+    def _tell(self, alias: str, id_: int, body: str) -> None:
         try:
-            announcement = Announcement.decode(body.encode())
+            by_trigger = body.startswith("{")
+            announcement = noted.announcement(alias, id_, body) if by_trigger else Announcement.decode(body.encode())
         except ProtocolError:
             self._gap(f"a row of the outbox in {alias!r} says so, or can't be read")
             return

@@ -79,3 +79,14 @@ def test_a_server_that_was_paused_finds_out_what_it_missed(place: Site, serving:
         assert amounts(watcher) == [400, 300]
         serving.resume()
         until(lambda: amounts(watcher) == [11, 300])
+
+
+def test_raw_sql_of_another_program_is_shown(place: Site, watcher: Watcher) -> None:
+    place.write("from django.core.management import call_command\ncall_command('rxsse_triggers', 'create')")
+    with place.sql() as sql:
+        sql("UPDATE domain_account SET amount = amount - 1")
+        until(lambda: amounts(watcher) == [399, 299])
+        sql("INSERT INTO domain_account (ledger_id, amount) VALUES (1, 2)")
+        until(lambda: amounts(watcher) == [399, 299, 2])
+        sql("DELETE FROM domain_account WHERE amount = 299")
+        until(lambda: amounts(watcher) == [399, 2])
