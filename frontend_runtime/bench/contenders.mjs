@@ -19,6 +19,7 @@ const bundle = await build({
   format: "esm",
   target: "es2022",
   minify: true,
+  bundle: true,
   write: false,
 });
 const { applyPatch } = await import(`data:text/javascript,${encodeURIComponent(bundle.outputFiles[0].text)}`);

@@ -55,7 +55,7 @@ type Edit = (owned: Owned, container: Container, key: string, value: unknown) =>
 /** One operation [rfc6902 §4] on the one member of `top`. */
 function run({ op, path, from, value }: Every, top: Members, owned: Owned): void {
   const at = (pointer: string, edit: Edit, given?: unknown): void => {
-    if (typeof pointer !== "string" || /^[^/]|~(?![01])/.test(pointer)) refuse("path and from are JSON pointers.");
+    if (typeof pointer !== "string" || /^[^/]|~(?![01])/.test(pointer)) refuse("that is no JSON pointer.");
     walk(owned, top, pointer, 0, edit, given);
   };
   const get = (pointer: string): unknown => {
@@ -66,7 +66,7 @@ function run({ op, path, from, value }: Every, top: Members, owned: Owned): void
     });
     return found;
   };
-  if (value === undefined && ["add", "replace", "test"].includes(op)) refuse("it has no value.");
+  if (value === undefined && ["add", "replace", "test"].includes(op)) refuse("there is no value.");
   switch (op) {
     case "remove":
       return path === "" ? refuse("the document can't be removed.") : at(path, remove);
@@ -76,7 +76,7 @@ function run({ op, path, from, value }: Every, top: Members, owned: Owned): void
     case "move": {
       const moved = get(from);
       if (from === path) return;
-      if (`${path}/`.startsWith(`${from}/`)) refuse("a value can't be moved into itself.");
+      if (`${path}/`.startsWith(`${from}/`)) refuse("it can't be moved into itself.");
       // Copied at its full length, an array has room for what goes back into it.
       at(from, own);
       at(from, remove);
@@ -93,7 +93,7 @@ function run({ op, path, from, value }: Every, top: Members, owned: Owned): void
       // 0 equals -0 here. To replace one by the other is a change all the same, which `Object.is` sees.
       return same(get(path), value, (one, other) => one === other) ? undefined : refuse("the value differs.");
     default:
-      refuse("an op is add, remove, replace, move, copy or test.");
+      refuse("there is no such op.");
   }
 }
 
@@ -101,8 +101,8 @@ function run({ op, path, from, value }: Every, top: Members, owned: Owned): void
 function walk(owned: Owned, container: unknown, pointer: string, start: number, edit: Edit, value: unknown): Container {
   const end = pointer.indexOf("/", start);
   const last = end < 0;
-  const key = unescape(last ? pointer.slice(start) : pointer.slice(start, end));
-  if (!isContainer(container)) refuse(`there is nothing that could hold ${quote(key)}.`);
+  const key = unescape(pointer.slice(start, last ? undefined : end));
+  if (!isContainer(container)) refuse(`there is no ${quote(key)}.`);
   if (last) return edit(owned, container, key, value);
   const child = member(container, key);
   const changed = walk(owned, child, pointer, end + 1, edit, value);
@@ -150,7 +150,7 @@ function adopt(owned: Owned, copy: Container): Container {
 }
 
 function unescape(key: string): string {
-  return key.includes("~") ? key.replaceAll("~1", "/").replaceAll("~0", "~") : key;
+  return key.replaceAll("~1", "/").replaceAll("~0", "~");
 }
 
 function member(container: Container, key: string): unknown {
@@ -161,7 +161,7 @@ function member(container: Container, key: string): unknown {
 /** The index that `key` stands for; `behind`: how many places behind the end exist too. */
 function indexOf(key: string, array: readonly unknown[], behind = 0): number {
   if (/^(0|[1-9]\d*)$/.test(key) && Number(key) < array.length + behind) return Number(key);
-  return refuse(`there is no index ${quote(key)}.`);
+  return refuse(`there is no ${quote(key)}.`);
 }
 
 function put(container: Container, key: string, value: unknown): Container {

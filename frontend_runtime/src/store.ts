@@ -104,18 +104,18 @@ export class Connection<State> {
     // First this, so that the listener isn't called before its subscriber has got the function to leave with.
     if (!this.#isRead) this.#stream.send({ type: "start" });
     this.#isRead = true;
-    return this.#attach(this.#listeners, () => listener());
+    return this.#attach(this.#listeners, listener);
   }
 
   onPatch(listener: (patch: AppliedPatch) => void): () => void {
-    return this.#attach(this.#patchListeners, (patch) => listener(patch));
+    return this.#attach(this.#patchListeners, listener);
   }
 
   onMessage(event: string, listener: (body: unknown) => void): () => void {
     const listeners = this.#messageListeners.get(event) ?? new Set();
     this.#messageListeners.set(event, listeners);
     this.#stream.listen(event);
-    return this.#attach(listeners, (body) => listener(body));
+    return this.#attach(listeners, listener);
   }
 
   /** Connect now, after a final error too, if anybody reads. */
@@ -128,8 +128,9 @@ export class Connection<State> {
     this.#stream.token = token;
   }
 
-  /** `entry` is a function of its own for each subscription: the same listener may come twice, and leaves twice. */
-  #attach<Listener>(listeners: Set<Listener>, entry: Listener): () => void {
+  /** Each subscription has a function of its own: the same listener may come twice, and leaves twice. */
+  #attach<Value>(listeners: Set<(value: Value) => void>, listener: (value: Value) => void): () => void {
+    const entry = (value: Value): void => listener(value);
     listeners.add(entry);
     shared.add(this);
     return () => {
@@ -151,12 +152,15 @@ export class Connection<State> {
   #observe(signal: Signal, before: Machine<unknown>): void {
     const { machine } = this.#stream;
     if (signal.type === "application") call(this.#messageListeners.get(signal.event), signal.body);
-    if (signal.type === "patch" && machine.cursor === signal.cursor && before.cursor !== signal.cursor) {
+    if (
+      signal.type === "patch" &&
+      this.#patchListeners.size > 0 &&
+      machine.cursor === signal.cursor &&
+      before.cursor !== signal.cursor
+    ) {
       const { cursor, operations, text } = signal;
-      if (this.#patchListeners.size > 0) {
-        const bytes = new TextEncoder().encode(text).length;
-        call(this.#patchListeners, { cursor, operations, bytes, at: new Date() });
-      }
+      const bytes = new TextEncoder().encode(text).length;
+      call(this.#patchListeners, { cursor, operations, bytes, at: new Date() });
     }
     this.#publish(machine);
   }

@@ -343,17 +343,17 @@ describe("hostile names", () => {
 
 test.each<[unknown, string]>([
   ["[]", "A patch is an array of operations."],
-  [[null], "Operation 0 (undefined undefined): an op is add, remove, replace, move, copy or test."],
-  [[{ op: "spam", path: "/a" }], 'Operation 0 ("spam" "/a"): an op is add, remove, replace, move, copy or test'],
-  [[{ op: "add", path: "/a" }], 'Operation 0 ("add" "/a"): it has no value.'],
-  [[{ op: "remove", path: "a" }], 'Operation 0 ("remove" "a"): path and from are JSON pointers.'],
-  [[{ op: "remove", path: ["/a"] }], 'Operation 0 ("remove" object): path and from are JSON pointers'],
+  [[null], "Operation 0 (undefined undefined): there is no such op."],
+  [[{ op: "spam", path: "/a" }], 'Operation 0 ("spam" "/a"): there is no such op'],
+  [[{ op: "add", path: "/a" }], 'Operation 0 ("add" "/a"): there is no value.'],
+  [[{ op: "remove", path: "a" }], 'Operation 0 ("remove" "a"): that is no JSON pointer.'],
+  [[{ op: "remove", path: ["/a"] }], 'Operation 0 ("remove" object): that is no JSON pointer'],
   [[{ op: "remove", path: "/b" }], 'Operation 0 ("remove" "/b"): there is no "b".'],
-  [[{ op: "remove", path: "/rows/2" }], '("remove" "/rows/2"): there is no index "2".'],
-  [[{ op: "add", path: "/rows/01", value: 1 }], 'there is no index "01".'],
-  [[{ op: "add", path: "/a/b", value: 1 }], 'there is nothing that could hold "b".'],
+  [[{ op: "remove", path: "/rows/2" }], '("remove" "/rows/2"): there is no "2".'],
+  [[{ op: "add", path: "/rows/01", value: 1 }], 'there is no "01".'],
+  [[{ op: "add", path: "/a/b", value: 1 }], 'there is no "b".'],
   [[{ op: "remove", path: "" }], "the document can't be removed."],
-  [[{ op: "move", from: "/rows", path: "/rows/0" }], "a value can't be moved into itself."],
+  [[{ op: "move", from: "/rows", path: "/rows/0" }], "it can't be moved into itself."],
   [[{ op: "move", from: "/rows/0", path: { toString: 1 } }], 'Operation 0 ("move" object): '],
   [
     [

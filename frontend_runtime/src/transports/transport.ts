@@ -68,7 +68,7 @@ export function asker(
 /** What an answer means that is not the one hoped for. */
 export function failureOf({ status, headers }: Response): Failure {
   const text = headers.get("Retry-After"); // [rfc9110 §10.2.3]; CORS may hide it.
-  const seconds = text === null ? 0 : Number(text);
-  const retryAfter = seconds >= 0 ? seconds * 1000 : Date.parse(text ?? "") - Date.now();
+  // Seconds, or else a date. What is neither, or past, asks for nothing.
+  const retryAfter = Number(text) * 1000 || Date.parse(text ?? "") - Date.now();
   return { status, retryAfter: retryAfter > 0 ? retryAfter : 0 };
 }
