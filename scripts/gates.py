@@ -8,6 +8,7 @@ the tests out.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
+LOGS = ROOT / ".cache" / "gates"
 SHOWING = threading.Lock()
 
 EXAMPLE = ROOT / "example"
@@ -70,23 +72,25 @@ def whole_floors() -> list[str]:
 
 
 def run(name: str, command: Sequence[str | Path], folder: Path = ROOT, **environment: str) -> Result:
-    """Run one tool to its end, then show what it printed."""
-    print(f"-- {name} …", flush=True)
+    """Run one tool to its end, then show what it printed; meanwhile that grows in a file of its own."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log = LOGS / f"{re.sub(r'[^a-z0-9]+', '-', name.lower())}.log"
+    print(f"-- {name} … (in {log.relative_to(ROOT)})", flush=True)
     begin = time.monotonic()
-    ended = subprocess.run(
-        command,
-        cwd=folder,
-        env=os.environ | environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    lines = [line.strip() for line in ended.stdout.splitlines() if line.strip()]
+    with log.open("w") as output:
+        ended = subprocess.run(
+            command,
+            cwd=folder,
+            env=os.environ | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    printed = log.read_text(encoding="utf-8", errors="replace")
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
     result = Result(name, ended.returncode == 0, time.monotonic() - begin, lines[-1] if lines else "")
     with SHOWING:
-        print(f"\n== {name}\n{ended.stdout}", end="", flush=True)
+        print(f"\n== {name}\n{printed}", end="", flush=True)
     return result
 
 
