@@ -184,7 +184,7 @@ describe.each(["fetch", "eventsource"] as const)("%s", (name) => {
   });
 
   test("silence is noticed", async () => {
-    const channel = make(null, { markIntervalMs: 30 });
+    const channel = make(null, { markIntervalMs: 500 });
     read(channel);
     const first = (await server.accept()).stream(snapshot);
     const second = await server.accept();
