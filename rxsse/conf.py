@@ -102,7 +102,7 @@ class Settings:
     """Seconds between two askings whether a reader may still read, where no change gave occasion to; 0 turns it off."""
 
     PERMISSION_THREADS: int = 2
-    """Threads (and database connections) that ask whether readers may still read: some 1,000 a second."""
+    """Threads (and database connections) that ask whether readers may still read; an asking takes about 2 ms."""
 
     ROTATE_SECONDS: float = 0.0
     """Age at which a stream is ended with ``bye``, give or take a fifth, to even out load. 0: never, none needs it."""

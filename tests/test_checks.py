@@ -362,6 +362,19 @@ def test_rows_of_one_user_are_not_shared() -> None:
 def test_dependencies_are_installed_models(labels: Any) -> None:
     channel(TeamSerializer(), DEPENDS_ON=labels)
     assert ids() == ["E009"]
+    registry.clear()
+    channel(TeamSerializer(), PERMISSION_MODELS=labels)
+    assert ids() == ["E017"]
+
+
+def test_a_permission_model_may_say_whose_its_rows_are() -> None:
+    channel(TeamSerializer(), PERMISSION_MODELS=["domain.Profile", "auth.User_groups", "domain.Seat"])
+    channel(TeamSerializer(), PERMISSION_MODELS={"domain.Profile": "user", "auth.Group": None})
+    assert ids() == []
+    for field in ("team", "bio", "nothing", "user_id"):
+        registry.clear()
+        channel(TeamSerializer(), PERMISSION_MODELS={"domain.Profile": field})
+        assert ids() == ["E017"]
 
 
 @pytest.mark.parametrize("labels", [[], ("domain.Team", "domain.board"), {"auth.user"}])

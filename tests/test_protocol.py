@@ -43,6 +43,14 @@ def test_every_reset_reason_is_described() -> None:
     assert reasons == set(re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE))
 
 
+def test_every_reason_of_a_revocation_is_described() -> None:
+    """The reasons are literals where the database is asked."""
+    code = (ROOT / "rxsse" / "guarding" / "verdicts.py").read_text()
+    reasons = set(re.findall(r"""(?:return \(?|reasons\[identity\] = |\(left, )"([a-z]+)\"""", code))
+    table = TEXT[TEXT.index("| `revoked` reason") : TEXT.index("An application's events are not part")]
+    assert reasons == set(re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE))
+
+
 @pytest.mark.parametrize(("name", "value"), sorted(wire.HEADERS.items()))
 def test_every_header_is_described(name: str, value: str) -> None:
     row = re.search(rf"^\| `{name}` \| (.*?) \|", TEXT, re.MULTILINE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django.apps import apps
@@ -19,16 +19,17 @@ from rxsse.auth import authentication_classes
 from rxsse.channels import StateChannel, registry
 from rxsse.checks.words import TAG, Messages, error, split, valid_settings, warning
 from rxsse.exceptions import AudienceError, DeclarationError
+from rxsse.guarding.occasions import user_column
 from rxsse.tree import Edge, EdgeKind, Leaf, Node
 
 
 @checks.register(TAG)
 def check_channels(**_: Any) -> Messages:
-    """E004 to E010, E013, W001 and W003: each declared channel by itself."""
+    """E004 to E010, E013, E017, W001 and W003: each declared channel by itself."""
     messages: Messages = []
     readable: list[type[StateChannel]] = []
     for channel in declared():
-        messages += [*_check_permission(channel), *_check_depends_on(channel), *_check_authentication(channel)]
+        messages += [*_check_permission(channel), *_check_labels(channel), *_check_authentication(channel)]
         try:
             channel.tree()
         except DeclarationError as raised:
@@ -63,24 +64,33 @@ def _check_permission(channel: type[StateChannel]) -> Iterator[checks.CheckMessa
         yield error("E005", f"{channel.label}.has_permission is {ask!r}, which can't be called.", hint, channel)
 
 
-def _check_depends_on(channel: type[StateChannel]) -> Iterator[checks.CheckMessage]:
-    labels = channel.option("depends_on", ())
+def _check_labels(channel: type[StateChannel]) -> Iterator[checks.CheckMessage]:
+    """The two options that name models."""
     hint = 'Give a sequence of labels, as in depends_on = ["shop.Price"].'
+    yield from _check_models(channel, "depends_on", "E009", hint)
+    hint = 'Give labels, as in permission_models = ["shop.Member"], or {"shop.Member": "user"} with whose row it is.'
+    yield from _check_models(channel, "permission_models", "E017", hint)
+
+
+def _check_models(channel: type[StateChannel], option: str, code: str, hint: str) -> Iterator[checks.CheckMessage]:
+    labels, said = channel.option(option, ()), f"{channel.label}.Meta.{option}"
     if isinstance(labels, str) or not isinstance(labels, Iterable):
-        yield error("E009", f"{channel.label}.Meta.depends_on is {labels!r}, not a sequence.", hint, channel)
+        yield error(code, f"{said} is {labels!r}, not a sequence.", hint, channel)
         return
     for label in labels:
         try:
             model = apps.get_model(label)
         except (LookupError, ValueError, TypeError, AttributeError):
-            problem = f"{channel.label}.Meta.depends_on names {label!r}, which is no installed model."
-            yield error("E009", problem, hint, channel)
+            yield error(code, f"{said} names {label!r}, which is no installed model.", hint, channel)
             continue
         if model._meta.proxy:
             concrete = model._meta.concrete_model
             assert concrete is not None
-            problem = f"{channel.label}.Meta.depends_on names {label!r}, a proxy: nothing is announced by that name."
-            yield error("E009", problem, f"Name {concrete._meta.label!r}, whose rows they are.", channel)
+            problem = f"{said} names {label!r}, a proxy: nothing is announced by that name."
+            yield error(code, problem, f"Name {concrete._meta.label!r}, whose rows they are.", channel)
+        elif isinstance(labels, Mapping) and labels[label] is not None and user_column(model, labels[label]) is None:
+            problem = f"{said} says that {labels[label]!r} of {label!r} names a user, but it doesn't."
+            yield error(code, problem, "Name a foreign key of its own to AUTH_USER_MODEL.", channel)
 
 
 def _check_authentication(channel: type[StateChannel]) -> Iterator[checks.CheckMessage]:

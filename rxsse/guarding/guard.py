@@ -39,6 +39,9 @@ PATIENCE = 2.0
 DEATH = 900.0
 """Seconds after which a transaction that was never said to be over is forgotten: its writer is dead."""
 
+IN_FLIGHT = 10_000
+"""Transactions remembered as about to commit, at most: more than any database runs at once."""
+
 AGAIN = 1.0
 """Seconds between two attempts to ask where the database can't be asked, or to say what is watched."""
 
@@ -107,6 +110,8 @@ class Guard:
     def _prepare(self, announcement: Announcement) -> None:
         cases = self._cases.concerned(announcement.changes)
         self._prepared[announcement.id] = _Prepared(announcement, cases)
+        if len(self._prepared) > IN_FLIGHT:
+            self._let_go(self._prepared.pop(next(iter(self._prepared))))
         for case in cases:
             case.pending += 1
         self._hold(cases)

@@ -53,7 +53,8 @@ class Cases:
         self.labels: Counter[str] = Counter()
         """The models that streams rest on, with how many streams do."""
         self._places: dict[Place, Case] = {}
-        self._rows: dict[tuple[str, str], list[Case]] = {}
+        # Tuples, and no key of two parts, as there are two or three for every connection (I5).
+        self._rows: dict[str, dict[str, tuple[Case, ...]]] = {}
         self._channels: dict[str, dict[Case, None]] = {}
 
     def __len__(self) -> int:
@@ -71,8 +72,9 @@ class Cases:
             case = self._places[place] = Case(identity.channel, identity.user)
             self._channels.setdefault(case.channel, {})[case] = None
         case.streams.append(stream)
-        for row in _rows(identity):
-            self._rows.setdefault(row, []).append(case)
+        for label, key in _rows(identity):
+            cases = self._rows.setdefault(label, {})
+            cases[key] = (*cases.get(key, ()), case)
         self.labels.update(labels_of(identity))
         return case
 
@@ -83,10 +85,12 @@ class Cases:
         if case is None or stream not in case.streams:
             return
         case.streams.remove(stream)
-        for row in _rows(identity):
-            self._rows[row].remove(case)
-            if not self._rows[row]:
-                del self._rows[row]
+        for label, key in _rows(identity):
+            cases = self._rows[label]
+            index = cases[key].index(case)
+            cases[key] = cases[key][:index] + cases[key][index + 1 :]
+            if not cases[key]:
+                del cases[key]
         for label in labels_of(identity):
             self.labels[label] -= 1
             if not self.labels[label]:
@@ -116,13 +120,9 @@ class Cases:
             label = label_of(get_user_model())  # a parent's row has the key of its child
         else:
             label = change.model
-        if change.keys is None:
-            for (model, _), cases in self._rows.items():
-                if model == label:
-                    found.update(cases)
-            return
-        for key in change.keys:
-            found.update(self._rows.get((label, key), ()))
+        rows = self._rows.get(label, {})
+        for key in rows if change.keys is None else change.keys:
+            found.update(rows.get(key, ()))
 
     def _by_permission(self, change: Change, found: set[Case]) -> None:
         """Those to whose channel the changed model decides about permission."""
@@ -133,9 +133,9 @@ class Cases:
                 if users is None:
                     found.update(cases)
                 else:
+                    readers = self._rows.get(label_of(get_user_model()), {})
                     for user in users:
-                        of_user = self._rows.get((label_of(get_user_model()), user), ())
-                        found.update(case for case in of_user if case.channel == channel)
+                        found.update(case for case in readers.get(user, ()) if case.channel == channel)
 
 
 def labels_of(identity: Identity) -> frozenset[str]:
@@ -167,12 +167,14 @@ def permission_models(channel: str) -> Mapping[str, str | None]:
         field = declared[label] if isinstance(declared, Mapping) else None
         for parent in model._meta.all_parents:
             named.setdefault(label_of(parent), None)
-        named[label_of(model)] = _user_column(model, field)
+        named[label_of(model)] = user_column(model, field)
     return named
 
 
-def _user_column(model: type[Model], name: str | None) -> str | None:
-    """The column ``name``; of a table that just joins users with something, its only one to them."""
+def user_column(model: type[Model], name: str | None) -> str | None:
+    """The column of the foreign key ``name`` to the user; without a name that of a table that just joins users with
+    something, where it has one. None: rows of ``model`` don't tell whom they concern.
+    """
     to_user = [
         field
         for field in model._meta.local_concrete_fields

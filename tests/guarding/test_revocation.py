@@ -502,5 +502,5 @@ def test_nobody_watches_once_nobody_reads(settings: Any, port: int, team: Team, 
     until(lambda: not any(map(feed.is_watched, labels)))
     guard = runtime.current().guard
     assert not len(guard._cases)
-    assert not guard._cases._rows
+    assert not any(guard._cases._rows.values())
     assert not guard._cases._channels

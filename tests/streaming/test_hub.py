@@ -353,6 +353,115 @@ def test_revoking_takes_back_what_was_not_sent() -> None:
     run(test())
 
 
+def held(hub: Hub) -> bool:
+    return any(stream.held for stream in hub.streams)
+
+
+def test_a_stream_that_is_held_is_given_no_state_until_it_is_released() -> None:
+    async def test() -> None:
+        source = LogSource(a=Log())
+        hub = hub_of(source)
+        ann, bob = Reader(hub), Reader(hub)
+        await until(lambda: ann.client.state and bob.client.state)
+        hub.hold([ann.stream])
+        source.set("a", 1)
+        source.begin("a", "e2")
+        source.set("a", 2)
+        await until(lambda: bob.client.state == {"n": 2} and not bob.client.lost)
+        assert ann.client.names == ["snapshot"]
+        hub.release([ann.stream])
+        await until(lambda: ann.client.state == {"n": 2})
+        # What was behind in an epoch that is over is told as to everybody else.
+        assert ann.client.names[:3] == ["snapshot", "patch", "reset"]
+
+    run(test())
+
+
+def test_a_stream_may_be_held_before_it_has_begun() -> None:
+    """While the topic is being opened, while its snapshot is awaited, while it resumes."""
+
+    async def test() -> None:
+        source = LogSource(a=Log())
+        source.held = []
+        hub = hub_of(source)
+        readers = [Reader(hub), Reader(hub, cursor="e1.0", state={"n": 0})]
+        await until(lambda: len(hub.streams) == 2)
+        hub.hold([reader.stream for reader in readers])
+        await until(lambda: held(hub))
+        source.release()
+        source.set("a", 1)
+        other = Reader(hub)
+        await until(lambda: other.client.state == {"n": 1})
+        assert [reader.client.names for reader in readers] == [[], []]
+        hub.release([reader.stream for reader in readers])
+        await until(lambda: all(reader.client.state == {"n": 1} for reader in readers))
+
+    run(test())
+
+
+def test_a_snapshot_that_comes_while_it_is_held_is_asked_for_again() -> None:
+    async def test() -> None:
+        source = LogSource(a=Log())
+        hub = hub_of(source)
+        warm = Reader(hub)
+        await until(lambda: warm.client.state)
+        source.set("a", 1)
+        source.held = []
+        ann = Reader(hub)
+        await until(lambda: source.count("snapshot") == 2)
+        hub.hold([ann.stream])
+        await until(lambda: held(hub))
+        source.release()
+        await until(lambda: not ann.stream.waits)
+        source.set("a", 2)
+        assert ann.client.names == []
+        hub.release([ann.stream])
+        await until(lambda: ann.client.state == {"n": 2})
+        assert source.count("snapshot") == 3
+        assert ann.client.names == ["snapshot"]
+
+    run(test())
+
+
+def test_what_was_appended_after_a_hold_does_not_overtake_it() -> None:
+    """Told from another thread while the loop has been woken already."""
+
+    async def test() -> None:
+        source = LogSource(a=Log())
+        hub = hub_of(source)
+        ann, bob = Reader(hub), Reader(hub)
+        await until(lambda: ann.client.state and bob.client.state)
+        source.set("a", 1)
+        hub.hold([ann.stream])
+        source.set("a", 2)
+        await until(lambda: bob.client.state == {"n": 2})
+        assert ann.client.state == {"n": 0}
+        hub.end([ann.stream], "permission")
+        await ann.task
+        assert ann.client.names == ["snapshot", "revoked"]
+
+    run(test())
+
+
+def test_streams_are_ended_for_their_age_not_all_at_once() -> None:
+    async def test() -> None:
+        source = LogSource(a=Log())
+        hub = hub_of(source, ROTATE_SECONDS=1, RETRY_MILLISECONDS=100)
+        readers = [Reader(hub) for _ in range(100)]
+        await until(lambda: len(hub.streams) == 100)
+        ends = {round(stream.rotates - hub.now, 2) for stream in hub.streams}
+        assert len(ends) > 10
+        assert all(0.7 < end < 1.3 for end in ends)
+        await until(lambda: all(reader.client.ended for reader in readers))
+        assert {reader.client.events[-1][0] for reader in readers} == {"bye"}
+        assert all(100 <= reader.client.events[-1][1]["retry"] <= 300 for reader in readers)
+        lasting = Reader(hub_of(source))
+        await until(lambda: lasting.client.state)
+        assert lasting.stream.rotates == float("inf")
+
+    run(test())
+
+
 def test_a_topic_without_readers_cools_and_becomes_hot_again() -> None:
     async def test() -> None:
         source = LogSource(a=Log())
