@@ -18,6 +18,9 @@ from rxsse.cursors import Cursor, new_epoch
 from rxsse.deriving.derivation import Derivation, Dirt
 from rxsse.exceptions import Gone
 from rxsse.runtime import Tap
+from rxsse.uncaptured import Write, uncaptured
+
+__all__ = ["Subscription", "Write", "subscribe", "uncaptured"]
 
 
 class Subscription:
