@@ -19,7 +19,6 @@ from rxsse.deriving.engine import Engine
 from rxsse.deriving.inbox import Inbox
 from rxsse.deriving.owning import Backends
 from rxsse.feeds.base import BaseFeed
-from rxsse.feeds.memory import MemoryFeed
 from rxsse.guarding.fence import Fence
 from rxsse.guarding.guard import Guard
 from rxsse.messages import Change
@@ -98,8 +97,8 @@ class Runtime:
             return self._hubs
 
     def _fenced(self, engine: Engine) -> Source:
-        """The engine as the serving side meets it: within one process announcing comes first as it is."""
-        if isinstance(self.feed, MemoryFeed):
+        """The engine as the serving side meets it. An owner of this process has read the feed before he speaks."""
+        if self.settings.REDIS_URL is None:
             return engine
         self._fence = Fence(engine, self.feed)
         return self._fence

@@ -16,6 +16,8 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
+from django.db import connections
+
 from rxsse.cursors import Cursor
 from rxsse.exceptions import Unavailable
 from rxsse.feeds.base import BaseFeed
@@ -84,6 +86,12 @@ class Fence:
         return late
 
     def _run(self) -> None:
+        try:
+            self._pass_on()
+        finally:
+            connections.close_all()  # where the feed is in a database
+
+    def _pass_on(self) -> None:
         while True:
             calls = [self._waiting.get()]
             # One look at the feed for all that is here by now.
@@ -103,6 +111,9 @@ class Fence:
     def _catch_up(self) -> None:
         if time.monotonic() < self._blind_until:
             return
+        for connection in connections.all(initialized_only=True):
+            if connection.errors_occurred:
+                connection.close()
         try:
             self._feed.catch_up()
         except Unavailable as error:

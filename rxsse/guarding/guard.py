@@ -190,7 +190,7 @@ class Guard:
         if hold:
             self._hold(cases)
         for case in cases:
-            if not case.queued:
+            if not case.queued and not self._stop.is_set():
                 case.queued = True
                 case.asking += 1
                 self._workers.submit(partial(self._ask, case))

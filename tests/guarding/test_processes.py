@@ -109,6 +109,25 @@ def test_a_stream_ends_with_its_claims_in_every_process(ports: list[int], team: 
         assert_revoked(two, "expired", 10)
 
 
+def test_the_outbox_tells_it_as_well(settings: Any, team: Team) -> None:
+    """Without Redis: the writer is this process, the server another."""
+    settings.RXSSE = {"OUTBOX": True, "PERMISSION_SECONDS": 0}
+    runtime.reset()
+    try:
+        with server(settings.RXSSE, "tests.guarding.site_settings") as port:
+            ann, bob = make_reader("ann", team), make_reader("bob", team)
+            lost = reader(port, f"/object/{team.pk}/", by_token(ann))
+            with lost, reader(port, f"/object/{team.pk}/", by_token(bob)) as other:
+                with transaction.atomic():
+                    rename(team, "second")
+                    Profile.objects.filter(user=ann).delete()
+                rename(team, "third")
+                assert_revoked(lost, "permission")
+                assert_follows(other, "third")
+    finally:
+        runtime.reset()
+
+
 def test_redis_away_does_not_keep_a_revoked_stream_for_ever(
     settings: Any, own_redis: Any, prefix: str, team: Team
 ) -> None:
