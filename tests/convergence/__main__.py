@@ -1,8 +1,8 @@
 """Long runs: ``python -m tests.convergence [--steps N] [--seed N] [--flavour FLAVOUR] [--database VENDOR] [--money]``.
 
-Four flavours: "in-process" (through rxsse.testing), "embedded" (one server with neither Redis nor MongoDB, which
+Five flavours: "in-process" (through rxsse.testing), "embedded" (one server with neither Redis nor MongoDB, which
 writes as well), "outbox" (two such servers, three writers, who meet in the database only), "processes" (three servers,
-three writers). What is needed of Redis, MongoDB and PostgreSQL is
+three writers), "durable" (the same with an outbox). What is needed of Redis, MongoDB and PostgreSQL is
 started where the environment names none.
 """
 
@@ -16,7 +16,9 @@ import subprocess
 import sys
 
 SERVICES = ("RXSSE_TEST_REDIS_URL", "RXSSE_TEST_MONGO_URL", "PGHOST")
-FLAVOURS = ("in-process", "embedded", "outbox", "processes")
+FLAVOURS = ("in-process", "embedded", "outbox", "processes", "durable")
+EVERYTHING = ("processes", "durable")
+"""Those that need Redis, MongoDB and PostgreSQL."""
 STEPS_PER_EXAMPLE = 100
 
 
@@ -37,8 +39,8 @@ def main() -> int:
         return max([_again([*common, "--flavour", flavour]) for flavour in FLAVOURS])
     if options.flavour == "in-process":
         return _in_process(options.steps, options.seed)
-    vendor = "postgresql" if options.flavour == "processes" else options.database
-    needed = SERVICES if options.flavour == "processes" else SERVICES[2:] if vendor == "postgresql" else ()
+    vendor = "postgresql" if options.flavour in EVERYTHING else options.database
+    needed = SERVICES if options.flavour in EVERYTHING else SERVICES[2:] if vendor == "postgresql" else ()
     if not all(os.environ.get(name) for name in needed):
         return _again(sys.argv[1:], "-m", "tests.services", sys.executable)
     from tests.convergence import processes

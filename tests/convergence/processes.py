@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.convergence.fleet import Fleet, own_database
 
-SERVERS = {"processes": 3, "embedded": 1, "outbox": 2}
+SERVERS = {"processes": 3, "embedded": 1, "outbox": 2, "durable": 3}
 WRITERS = 3
 BATCH = 8  # transactions of each writer between two quiet points
 PROGRESS = 500  # transactions after which a long run says how far it is
@@ -43,7 +43,8 @@ class Report:
 def run(steps: int, seed: int, *, flavour: str, vendor: str, readers: int = 16, money: bool = False) -> Report:
     """Run until ``steps`` transactions were written; raises AssertionError at the first broken promise.
 
-    ``flavour``: "processes" (over Redis and MongoDB), "embedded" (one server with nothing beside it, in which
+    ``flavour``: "processes" (over Redis and MongoDB), "durable" (the same, and announced
+    in the database), "embedded" (one server with nothing beside it, in which
     the writers are threads) or "outbox" (two such servers and writers outside them, with a database in common).
     ``vendor``: "sqlite" or "postgresql". With ``money`` writers only move money between accounts, and all clients
     watch its sum.

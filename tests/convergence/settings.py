@@ -27,13 +27,13 @@ RXSSE = {
     # Off, because an audit would repair what this suite is there to find.
     "AUDIT_SECONDS": 0.0,
 }
-if os.environ["RXSSE_CONVERGENCE_FLAVOUR"] == "processes":
+if os.environ["RXSSE_CONVERGENCE_FLAVOUR"] in ("processes", "durable"):
     RXSSE |= {
         "REDIS_URL": os.environ["RXSSE_TEST_REDIS_URL"],
         "MONGO_URL": os.environ["RXSSE_TEST_MONGO_URL"],
         "PREFIX": os.environ["RXSSE_CONVERGENCE_PREFIX"],
     }
-if os.environ["RXSSE_CONVERGENCE_FLAVOUR"] == "outbox":
+if os.environ["RXSSE_CONVERGENCE_FLAVOUR"] in ("outbox", "durable"):
     RXSSE |= {"OUTBOX": True}
 
 LOGGING = {

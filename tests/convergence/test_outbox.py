@@ -9,11 +9,12 @@ import sys
 import pytest
 
 from tests import services
+from tests.convergence.__main__ import SERVICES
 
 
-def run(*arguments: str) -> str:
+def run(*arguments: str, flavour: str = "outbox") -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.convergence", "--flavour", "outbox", *arguments],
+        [sys.executable, "-m", "tests.convergence", "--flavour", flavour, *arguments],
         capture_output=True,
         text=True,
         timeout=300,
@@ -39,3 +40,12 @@ def test_no_revision_splits_a_transaction_of_another_process() -> None:
     if not os.environ.get("PGHOST"):
         services.do_without("PGHOST")
     assert "all equal" in run("--steps", "110", "--money", "--database", "postgresql")
+
+
+@pytest.mark.services
+def test_what_redis_and_mongodb_carry_agrees_with_it() -> None:
+    """Announcements are rows; patches, checkpoints and leases travel as ever."""
+    missing = [name for name in SERVICES if not os.environ.get(name)]
+    if missing:
+        services.do_without(missing[0])
+    assert "all equal" in run("--steps", "110", flavour="durable")
