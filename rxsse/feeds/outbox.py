@@ -77,7 +77,7 @@ class OutboxFeed(BaseFeed):
             connection = connections[alias]
             binding = tables.is_open(connection)
             row = replace(announcement, phase=Phase.COMMITTED) if binding else announcement
-            written = Written(tables.write(connection, row.encode().decode()), row, binding)
+            written = Written(tables.write(connection, row.encode().decode(), joins=binding), row, binding)
         except Exception:
             self._complain()
             return False
@@ -105,9 +105,9 @@ class OutboxFeed(BaseFeed):
             if self._presence.in_(announcement.database):
                 connection = connections[announcement.database]
                 if self._lost:
-                    tables.write_afterwards(connection, GAP)
+                    tables.write(connection, GAP)
                     self._lost = False
-                id_ = tables.write_afterwards(connection, announcement.encode().decode())
+                id_ = tables.write(connection, announcement.encode().decode())
         except Exception:
             self._lost = True
             self._complain()
@@ -178,7 +178,7 @@ def _notify(connection: BaseDatabaseWrapper) -> None:
     """
     driver = connection.connection
     pgconn = getattr(driver, "pgconn", None)
-    if connection.vendor == "postgresql" and pgconn is not None and not pgconn.transaction_status:  # IDLE is 0
+    if connection.vendor == "postgresql" and pgconn is not None and not pgconn.transaction_status:  # 0 is IDLE
         pgconn.exec_(f"NOTIFY {tables.OUTBOX}".encode())
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import select
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -67,6 +68,7 @@ class Reader:
         self._failing: dict[str, float] = {}  # database -> when to try again
         self._lock = threading.RLock()
         self._stopped = threading.Event()
+        self._stopping, self._stop = socket.socketpair()  # ends the thread's waiting
         self._gap_at: float | None = None
         self._renew_at = self._remove_at = 0.0
         self._thread = threading.Thread(target=self._run, name="rxsse-outbox", daemon=True)
@@ -82,6 +84,7 @@ class Reader:
 
     def stop(self, seconds: float) -> None:
         self._stopped.set()
+        self._stop.close()
         if threading.current_thread() is not self._thread:
             self._thread.join(seconds)
 
@@ -124,6 +127,7 @@ class Reader:
                 self._wait()
         finally:
             connections.close_all()
+            self._stopping.close()
 
     def _round(self) -> None:
         now = time.monotonic()
@@ -161,17 +165,15 @@ class Reader:
     def _wait(self) -> None:
         if self._heard:
             return
+        news = select.poll()  # never `select()`: a server's sockets have large numbers
+        news.register(self._stopping, select.POLLIN)
         try:
-            news = select.poll()  # never `select()`: a server's sockets have large numbers
             for driver in self._listening.values():
                 news.register(driver.fileno(), select.POLLIN)
         except Exception as error:  # a connection broke
             logger.debug("Listening to the outbox again: %s", error)
             self._listening.clear()
-        if self._listening:
-            news.poll(self._poll * 1000)
-        else:
-            self._stopped.wait(self._poll)
+        news.poll(self._poll * 1000)
 
     def _look_and_listen(self, alias: str) -> None:
         connection = connections[alias]

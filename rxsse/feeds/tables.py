@@ -52,10 +52,31 @@ def aliases() -> list[str]:
 
 
 @contextmanager
-def _cursor(connection: BaseDatabaseWrapper) -> Iterator[Any]:
+def _cursor(connection: BaseDatabaseWrapper, *, joins: bool = False) -> Iterator[Any]:
+    """``joins``: what is executed belongs to the transaction that comes to an end later, even if it begins it."""
     connection.ensure_connection()
-    with connection.wrap_database_errors, closing(connection.create_cursor()) as cursor:
-        yield cursor
+    begins = not joins and _begins(connection)
+    try:
+        with connection.wrap_database_errors, closing(connection.create_cursor()) as cursor:
+            yield cursor
+            if begins:
+                connection.connection.commit()
+    except Exception:
+        if begins:
+            connection.connection.rollback()
+        raise
+
+
+def _begins(connection: BaseDatabaseWrapper) -> bool:
+    """Whether psycopg would begin a transaction with the next statement, which then is ours to end.
+
+    So it is between a commit and the moment in which Django switches autocommit on again: that
+    fails, and the application's write with it, where a transaction has begun meanwhile.
+    """
+    driver = connection.connection
+    if connection.vendor != "postgresql" or driver.autocommit:
+        return False
+    return not driver.info.transaction_status  # 0 is IDLE, in psycopg 2 as well
 
 
 def exist(connection: BaseDatabaseWrapper) -> bool:
@@ -86,17 +107,17 @@ def wait_briefly(connection: BaseDatabaseWrapper) -> None:
 # --- the outbox ------------------------------------------------------------------------------
 
 
-def write(connection: BaseDatabaseWrapper, body: str) -> int | None:
-    """Add a row; its id, None where the database doesn't tell.
+def write(connection: BaseDatabaseWrapper, body: str, *, joins: bool = False) -> int | None:
+    """Add a row, in the open transaction where it ``joins`` that; its id, None where the database doesn't tell.
 
     In an open transaction a failure leaves that as it was, on every database (PROTOCOL I6).
     """
     insert = _INSERT.get(connection.vendor, f"INSERT INTO {OUTBOX} (body, position) VALUES (%s, 0)")
-    with _cursor(connection) as cursor:
+    with _cursor(connection, joins=joins) as cursor:
         if connection.vendor != "postgresql":
             cursor.execute(insert, [body])
             return getattr(cursor, "lastrowid", None)
-        if not is_open(connection):
+        if not joins:
             cursor.execute(insert, [body])
             return int(cursor.fetchone()[0])
         # A failed statement would doom the transaction, whose COMMIT would then roll back without an error.
@@ -127,21 +148,6 @@ def _binds_here(cursor: Any) -> bool:
     except ImportError:
         return False
     return isinstance(cursor, ClientCursor)
-
-
-def write_afterwards(connection: BaseDatabaseWrapper, body: str) -> int | None:
-    """Add a row right after a commit, when the driver may already count as in a transaction what comes next."""
-    begun = not connection.in_atomic_block and not connection.get_autocommit()
-    try:
-        id_ = write(connection, body)
-        if begun:
-            with connection.wrap_database_errors:
-                connection.connection.commit()
-    except Exception:
-        if begun:
-            connection.connection.rollback()
-        raise
-    return id_
 
 
 def read(connection: BaseDatabaseWrapper, floor: int) -> Found:

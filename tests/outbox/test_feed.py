@@ -15,7 +15,7 @@ from rxsse.deriving.reading import snapshot_of
 from rxsse.feeds import outbox_reading, tables
 from rxsse.feeds.outbox import OutboxFeed
 from rxsse.messages import Announcement, Operation, Phase
-from tests.capture.models import Cafe, Person, Project, Seat
+from tests.capture.models import Cafe, Person, Project, Seat, Tag
 from tests.feeds.recording import Recorder, carried
 from tests.waiting import until
 
@@ -90,6 +90,22 @@ def in_thread(work: Callable[[], object]) -> None:
     thread.join()
     if failures:
         raise failures[0]
+
+
+def test_asking_right_after_a_commit_begins_no_transaction(reader: Recorder) -> None:
+    """At that moment Django has not yet switched autocommit on again, and can't where one has begun."""
+    forgetful = OutboxFeed(Settings(OUTBOX=True, INTEREST_TTL=0.0))
+    before = announcing._feed
+    capture.connect(lambda: forgetful)
+    try:
+        with transaction.atomic():
+            Person.objects.create(name="ann")
+            Tag.objects.create(name="nobody watches")
+        assert connection.get_autocommit()
+    finally:
+        announcing._feed = before
+        forgetful.close()
+    until(lambda: len(reader.told) == 1)
 
 
 def test_each_transaction_is_heard_of_once(hearing: Recorder) -> None:
@@ -305,3 +321,30 @@ def test_withdrawn_and_committed_after_the_transaction(writer: OutboxFeed, reade
     writer.commit(extended)
     until(lambda: len(reader.told) == 2)
     assert reader.told == [carried("1"), extended]
+
+
+if POSTGRESQL:
+
+    def test_a_reader_whose_connection_is_cut_misses_nothing(writer: OutboxFeed, reader: Recorder) -> None:
+        Person.objects.create(name="before")
+        until(lambda: len(reader.told) == 1)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        Person.objects.create(name="after")
+        until(lambda: len(reader.told) == 2)
+        assert len(set(reader.ids)) == 2
+
+    def test_a_reader_is_woken_long_before_it_would_look(writer: OutboxFeed) -> None:
+        feed, recorder = OutboxFeed(Settings(OUTBOX=True, OUTBOX_POLL_SECONDS=3600.0)), Recorder()
+        try:
+            feed.listen(recorder)
+            feed.watch(["capture.person"])
+            for number in range(10):
+                Person.objects.create(name=str(number))
+                until(lambda number=number: len(recorder.told) == number + 1)  # type: ignore[misc]
+        finally:
+            feed.close()
+        assert not [thread for thread in threading.enumerate() if thread.name == "rxsse-outbox"]
