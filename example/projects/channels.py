@@ -10,6 +10,7 @@ class ProjectChannel(StateChannel):
 
     class Meta:
         anchor = ProjectSerializer()
+        permission_models = {"projects.Membership": "user"}  # who is removed sees nothing from that moment
 
     def has_permission(self, user, project_id):
         return user.memberships.filter(project_id=project_id).exists()

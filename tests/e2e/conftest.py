@@ -21,6 +21,9 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 MILLISECONDS = 20_000  # as long as tests.waiting waits
 PICTURES = ROOT / ".cache" / "e2e" / "pictures"
 
+PLAIN: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce"}
+"""What moves is drawn by the processor here, which two windows keep busy with it."""
+
 ENTER = """
 if (sessionStorage.getItem("e2e") === null) {  // once per window: who has been logged out stays so
   sessionStorage.setItem("e2e", "entered");
@@ -37,6 +40,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All of this package last, in the order they have: while Playwright runs, its event loop runs in this thread."""
     here = Path(__file__).parent
     items.sort(key=lambda item: here in item.path.parents)
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker("slow")  # a browser and two front ends to build come before the first one
 
 
 @pytest.hookimpl(wrapper=True)
@@ -83,12 +89,16 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(params=["uvicorn", "nginx"])
+@pytest.fixture
 def front(request: pytest.FixtureRequest, board: serving.Board) -> str:
-    """Where the browser finds the board: at the server itself, and behind a proxy."""
-    if request.param == "uvicorn":
+    """Where the browser finds the board: the server itself, or the proxy before it (see `through_both`)."""
+    if getattr(request, "param", "uvicorn") == "uvicorn":
         return board.url
     return str(request.getfixturevalue("nginx").url)
+
+
+through_both = pytest.mark.parametrize("front", ["uvicorn", "nginx"], indirect=True)
+"""For tests in which it matters what is between browser and server."""
 
 
 class OpenWindow(Protocol):
@@ -105,7 +115,7 @@ def open_window(request: pytest.FixtureRequest, board: serving.Board, browser: B
     def opened(
         person: str | None, path: str = "/", *, at: str | None = None, clock: bool = False, **options: Any
     ) -> Window:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | options)
+        context = browser.new_context(**PLAIN | options)
         context.set_default_timeout(MILLISECONDS)
         if person is not None:
             session = {"token": board.token(person), "username": person}

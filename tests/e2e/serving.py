@@ -74,7 +74,7 @@ class Board(Demo):
         return self._log.read_text(errors="replace")
 
     def streams(self) -> dict[str, int]:
-        """How many streams the server has open, by topic."""
+        """How many streams the server has open, by the key of the project that they show."""
         response = httpx.get(f"{self.url}/e2e/streams", trust_env=False)
         streams: dict[str, int] = response.raise_for_status().json()
         return streams

@@ -12,7 +12,7 @@ from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
 
-os.environ["DJANGO_SETTINGS_MODULE"] = "board.settings"
+os.environ["DJANGO_SETTINGS_MODULE"] = "board.settings"  # before the application is imported
 
 from board.asgi import application as board
 from rxsse import runtime
@@ -34,9 +34,9 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 def _streams() -> dict[str, int]:
-    """How many streams this process has open, by topic."""
+    """How many streams this process has open, by the key of what they show."""
     hubs = runtime.current().hubs._hubs
-    return Counter(stream.topic.name for hub in hubs for stream in hub.streams)
+    return Counter(stream.topic.anchor for hub in hubs for stream in hub.streams)
 
 
 async def _answer(send: Any, status: int, kind: str, body: bytes) -> None:

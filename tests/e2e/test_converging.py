@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import OpenWindow
+from tests.e2e.conftest import OpenWindow, through_both
 from tests.e2e.serving import Board
 from tests.e2e.windows import Window, agree
 from tests.example.conftest import Person
@@ -42,6 +42,7 @@ def drag(page: Page, card: Locator, to: Locator, *, lower_half: bool = False) ->
     page.mouse.up()
 
 
+@through_both
 def test_what_one_does_the_other_sees(pair: tuple[Window, Window], ada: Person, project: Any) -> None:
     hers, others = pair
     page, key = hers.page, project["id"]

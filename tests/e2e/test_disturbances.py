@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from tests.e2e.conftest import OpenWindow
+from tests.e2e.conftest import OpenWindow, through_both
 from tests.e2e.serving import Board, Cable, cable
 from tests.e2e.windows import UNREACHABLE, Window, agree
 from tests.example.conftest import Person
@@ -56,6 +56,7 @@ def nothing_was_loaded_again(window: Window) -> Callable[[], bool]:
     return lambda: window.page.evaluate("window.trace") == "here"
 
 
+@through_both
 def test_the_server_is_killed_and_comes_back(
     open_window: OpenWindow,
     front: str,
@@ -84,6 +85,7 @@ def test_the_server_is_killed_and_comes_back(
     assert all(still() for still in kept)
 
 
+@through_both
 def test_offline_and_online(
     open_window: OpenWindow, front: str, ada: Person, project: Any, path: str, change: Callable[[str], None]
 ) -> None:
@@ -176,6 +178,7 @@ def frozen(browser: Browser) -> Iterator[None]:
             os.kill(each, signal.SIGCONT)
 
 
+@through_both
 def test_a_tab_is_frozen_while_things_change(
     open_window: OpenWindow,
     front: str,

@@ -34,7 +34,7 @@ SHOWN = """() => {
   return {
     name: name?.querySelector("textarea")?.value ?? text(name),
     counts: [...document.querySelectorAll(".column .count")].map(text),
-    participants: document.querySelector(".faces")?.getAttribute("aria-label") ?? null,
+    participants: text(document.querySelector(".faces > .sr-only")),
     todo: column("To do"),
     done: column("Done"),
     cursor: text(document.querySelector("[data-testid=cursor]")),

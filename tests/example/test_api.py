@@ -95,3 +95,11 @@ def test_tags_are_added_and_not_changed(ada: Person, demo: Demo) -> None:
     existing = ada.ask("GET", "/api/tags/")[0]
     assert ada.status("POST", "/api/tags/", {"name": existing["name"]}) == 400
     assert ada.status("PATCH", f"/api/tags/{existing['id']}/", {"name": "other"}) == 405
+
+
+def test_who_renames_a_project_is_not_sent_all_that_is_in_it(ada: Person, project: Any) -> None:
+    """It was read one by one for the answer: half a minute for 10,000 tasks."""
+    ada.ask("POST", "/api/tasks/", new_task(project), 201)
+    answer = ada.ask("PATCH", f"/api/projects/{project['id']}/", {"name": "Note H"})
+    assert answer == {"id": project["id"], "name": "Note H", "description": project["description"]}
+    assert ada.ask("GET", f"/api/projects/{project['id']}/")["task_count"] == 1

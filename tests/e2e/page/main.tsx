@@ -1,11 +1,10 @@
 /**
  * One project, every task a row that is really there, with all that is rendered counted; for tests.
  *
- * `?project=7&token=…#…` would put a token into a URL: it comes by `sessionStorage`. Parameters: `project`, `transport`,
- * `mark` (milliseconds), `strict`, `rows` (components that read the channel besides).
+ * Parameters: `project`, `transport`, `mark` and `grace` (milliseconds), `strict`. The token is in `sessionStorage`.
  */
 import { useChannelInstance, useChannelState } from "@rxsse/react";
-import { memo, Profiler, StrictMode, useState, type ReactNode } from "react";
+import { memo, Profiler, StrictMode, useEffect, useState, type ReactNode } from "react";
 import { createRoot } from "react-dom/client";
 import { ProjectChannel } from "../../../example/frontend/src/rx/projects.channels";
 
@@ -14,7 +13,7 @@ const token = sessionStorage.getItem("token");
 const options = {
   transport: parameters.get("transport") === "fetch" ? "fetch" : "eventsource",
   markIntervalMs: Number(parameters.get("mark") ?? 15_000),
-  graceMs: 200,
+  graceMs: Number(parameters.get("grace") ?? 200),
 } as const;
 const makeChannel = () => new ProjectChannel(Number(parameters.get("project")), token, options);
 
@@ -22,19 +21,16 @@ declare global {
   interface Window {
     /** How often each part of the page was rendered, by its name. */
     rendered: Record<string, number>;
-    /** Milliseconds of tasks that kept the page from answering. */
-    long: number[];
+    /** How often the page was mounted: twice by StrictMode. */
+    mounted: number;
     /** What the channel shows, as JSON. */
     shown(): string;
   }
 }
 
 window.rendered = {};
-window.long = [];
+window.mounted = 0;
 window.shown = () => JSON.stringify(makeChannel().getSnapshot());
-new PerformanceObserver((list) => window.long.push(...list.getEntries().map(({ duration }) => duration))).observe({
-  type: "longtask",
-});
 
 function Counted({ name, children }: { name: string; children: ReactNode }) {
   const onRender = () => {
@@ -48,22 +44,28 @@ function Counted({ name, children }: { name: string; children: ReactNode }) {
 }
 
 const Row = memo(function Row({ id }: { id: number }) {
+  return (
+    <Counted name={`row ${id}`}>
+      <Title id={id} />
+    </Counted>
+  );
+});
+
+function Title({ id }: { id: number }) {
   const task = useChannelInstance(makeChannel(), "Task", id);
   return (
     <p data-done={task?.done} id={`task-${id}`}>
       {task?.title}
     </p>
   );
-});
+}
 
 const Rows = memo(function Rows() {
   const keys = useChannelState(makeChannel(), ({ state }) => state?.tasks.map(({ id }) => id) ?? [], sameKeys);
   return (
     <div id="rows">
       {keys.map((id) => (
-        <Counted key={id} name={`row ${id}`}>
-          <Row id={id} />
-        </Counted>
+        <Row key={id} id={id} />
       ))}
     </div>
   );
@@ -80,6 +82,9 @@ function Status() {
 
 function Page() {
   const [open, setOpen] = useState(true);
+  useEffect(() => {
+    window.mounted += 1;
+  }, []);
   return (
     <>
       <button type="button" onClick={() => setOpen(!open)}>

@@ -21,7 +21,8 @@ export function Participants(props: { channel: ProjectChannel; project: number; 
   const id = useId();
   return (
     <>
-      <button type="button" className="faces" popoverTarget={id} aria-label={`Participants: ${participants.length}`}>
+      <button type="button" className="faces" popoverTarget={id}>
+        <span className="sr-only">Participants: {participants.length}</span>
         {participants.slice(0, 4).map((participant) => (
           <Avatar key={participant.id} name={nameOf(participant)} small />
         ))}
