@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 
 from rxsse.cursors import Cursor
+from rxsse.deriving.hearing import Hearing
 from rxsse.deriving.outlet import answer
 from rxsse.deriving.owning import Backends
 from rxsse.deriving.topics import HotTopic
@@ -30,6 +31,7 @@ class Engine:
 
     def __init__(self, backends: Backends) -> None:
         self._backends = backends
+        self.hearing = Hearing(backends.feed)
         self._workers = Workers(backends.settings.DERIVE_THREADS)
         self._owner = secrets.token_hex(8)
         self._topics: dict[str, HotTopic] = {}
@@ -63,7 +65,10 @@ class Engine:
 
         def read() -> None:
             try:
-                answer(future, self._backends.cache.since(topic, cursor))
+                patches = self._backends.cache.since(topic, cursor)
+                if self._backends.cache.shared:
+                    self.hearing.hear()
+                answer(future, patches)
             except Exception as error:
                 answer(future, error)
 
@@ -76,6 +81,11 @@ class Engine:
         hot = self._topics.get(topic_name)
         if hot is not None:
             hot.deliver(fanout)
+
+    def knows(self, topic_name: str, fanout: Fanout) -> bool:
+        """Whether readers were told this before, or nobody reads it here."""
+        hot = self._topics.get(topic_name)
+        return hot is None or hot.knows(fanout)
 
     def gap(self, reason: str) -> None:
         logger.info("comparing every topic with its log: %s", reason)
@@ -129,7 +139,7 @@ class Engine:
             self._start()
             hot = self._topics.get(topic.name)
             if hot is None or hot.ended:
-                hot = HotTopic(topic, self._backends, self._workers, self._owner)
+                hot = HotTopic(topic, self._backends, self._workers, self._owner, self.hearing)
                 self._topics[topic.name] = hot
             return hot
 
