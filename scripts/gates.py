@@ -34,18 +34,27 @@ LINT = {
     "floors (import-linter)": ["lint-imports", "--no-logo"],
 }
 
-# Everything runs on SQLite, and everything but these again on PostgreSQL. They meet no database of the tests' own;
-# tests/thirdparty starts a run of its own inside, which would drop the database of the one around it.
+# The page in a browser, against servers that bring their own database.
+IN_CHROMIUM = "tests/e2e"
+
+# Everything else runs on SQLite, and everything but these again on PostgreSQL. They meet no database of the tests' own, or
+# bring one of each kind; tests/thirdparty starts a run of its own inside, which would drop the database around it.
 WITHOUT_DATABASE = [
     "tests/brokers",
     "tests/caches",
+    "tests/codegen",
     "tests/conformance",
+    "tests/convergence/test_embedded.py",
+    "tests/convergence/test_outbox.py",
+    "tests/convergence/test_processes.py",
+    "tests/deriving/test_hearing.py",
     "tests/example",
     "tests/feeds/test_awareness.py",
     "tests/feeds/test_lines.py",
     "tests/feeds/test_memory.py",
     "tests/feeds/test_redis_faults.py",
     "tests/outbox/test_processes.py",
+    "tests/streaming",
     "tests/test_conf.py",
     "tests/test_cursors.py",
     "tests/test_messages.py",
@@ -55,6 +64,7 @@ WITHOUT_DATABASE = [
     "tests/test_subscription.py",
     "tests/test_wire.py",
     "tests/thirdparty",
+    "tests/tickets/test_processes.py",
 ]
 
 
@@ -117,8 +127,12 @@ def lint() -> list[Result]:
 def on_postgresql() -> list[Result]:
     if "PGHOST" not in os.environ:
         return []
-    others = [f"--ignore={path}" for path in WITHOUT_DATABASE]
+    others = [f"--ignore={path}" for path in (IN_CHROMIUM, *WITHOUT_DATABASE)]
     return [pytest("tests on PostgreSQL", others, RXSSE_TEST_DATABASE="postgresql")]
+
+
+def in_chromium() -> list[Result]:
+    return [python("tests in Chromium", "pytest", "--color=no", IN_CHROMIUM)]
 
 
 def front_ends() -> list[Result]:
@@ -135,8 +149,8 @@ def front_ends() -> list[Result]:
 def tests() -> list[Result]:
     python("coverage: forget the last run", "coverage", "erase")
     with ThreadPoolExecutor(2) as lanes:
-        first = lanes.submit(lambda: [pytest("tests on SQLite")])
-        second = lanes.submit(lambda: [*lint(), *front_ends(), *on_postgresql()])
+        first = lanes.submit(lambda: [pytest("tests on SQLite", [f"--ignore={IN_CHROMIUM}"])])
+        second = lanes.submit(lambda: [*lint(), *front_ends(), *in_chromium(), *on_postgresql()])
         results = [*second.result(), *first.result()]
     python("coverage", "coverage", "combine", "--quiet")
     python("coverage, all floors", "coverage", "report")
