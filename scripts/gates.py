@@ -37,7 +37,7 @@ LINT = {
 # The page in a browser, against servers that bring their own database.
 IN_CHROMIUM = "tests/e2e"
 
-# Everything else runs on SQLite, and everything but these again on PostgreSQL. They meet no database of the tests' own, or
+# Everything else runs on SQLite, and all but these again on PostgreSQL. They meet no database of the tests' own, or
 # bring one of each kind; tests/thirdparty starts a run of its own inside, which would drop the database around it.
 WITHOUT_DATABASE = [
     "tests/brokers",
