@@ -1,6 +1,6 @@
-"""Runs every gate and every test in two lanes at once, then sums up; knows the tools, not the code.
+"""Runs every gate and every test in three lanes at once, then sums up; knows the tools, not the code.
 
-Most tests wait for servers most of the time, so two lanes take little more than half as long as one.
+Most tests wait for servers most of the time, so three lanes keep two cores busy.
 What a gate prints is shown when it is done. Exits nonzero where any of them failed. ``--lint`` leaves
 the tests out.
 """
@@ -36,6 +36,7 @@ LINT = {
 
 # The page in a browser, against servers that bring their own database.
 IN_CHROMIUM = "tests/e2e"
+CONVERGENCE = "tests/convergence"
 
 # Everything else runs on SQLite, and all but these again on PostgreSQL. They meet no database of the tests' own, or
 # bring one of each kind; tests/thirdparty starts a run of its own inside, which would drop the database around it.
@@ -131,8 +132,15 @@ def on_postgresql() -> list[Result]:
     return [pytest("tests on PostgreSQL", others, RXSSE_TEST_DATABASE="postgresql")]
 
 
-def in_chromium() -> list[Result]:
-    return [python("tests in Chromium", "pytest", "--color=no", IN_CHROMIUM)]
+def on_sqlite() -> list[Result]:
+    return [pytest("tests on SQLite", [f"--ignore={path}" for path in (IN_CHROMIUM, CONVERGENCE)])]
+
+
+def with_own_databases() -> list[Result]:
+    return [
+        python("tests in Chromium", "pytest", "--color=no", IN_CHROMIUM),
+        pytest("tests of convergence", [CONVERGENCE]),
+    ]
 
 
 def front_ends() -> list[Result]:
@@ -148,10 +156,13 @@ def front_ends() -> list[Result]:
 
 def tests() -> list[Result]:
     python("coverage: forget the last run", "coverage", "erase")
-    with ThreadPoolExecutor(2) as lanes:
-        first = lanes.submit(lambda: [pytest("tests on SQLite", [f"--ignore={IN_CHROMIUM}"])])
-        second = lanes.submit(lambda: [*lint(), *front_ends(), *in_chromium(), *on_postgresql()])
-        results = [*second.result(), *first.result()]
+    with ThreadPoolExecutor(3) as pool:
+        lanes = [
+            pool.submit(lambda: [*lint(), *on_postgresql()]),
+            pool.submit(on_sqlite),
+            pool.submit(lambda: [*front_ends(), *with_own_databases()]),
+        ]
+        results = [result for lane in lanes for result in lane.result()]
     python("coverage", "coverage", "combine", "--quiet")
     python("coverage, all floors", "coverage", "report")
     floors = ",".join(whole_floors())
