@@ -130,7 +130,8 @@ export abstract class StateChannel<State, Rows extends object = {}> {
   /** Ask `other`'s token function from now on. For two that differ in nothing else. */
   adoptToken(other: StateChannel<State>): void {
     this.#token = other.#token;
-    find(this.key)?.useToken(other.#token);
+    const shared = find(this.key);
+    if (shared) shared.token = other.#token;
   }
 
   #makeKey(): Key {
@@ -149,7 +150,7 @@ export abstract class StateChannel<State, Rows extends object = {}> {
     const shared = find(this.key, this.#connection);
     if (shared) return (this.#connection = shared);
     this.#connection ??= new Connection(this.key, this.#options.initial, this.#before);
-    this.#connection.useToken(this.#token);
+    this.#connection.token = this.#token;
     return this.#connection;
   }
 }

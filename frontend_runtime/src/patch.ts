@@ -96,7 +96,7 @@ function keysOf(pointer: string): string[] {
 
 /** Makes the edit where `keys`, which are used up, lead to from `container`. */
 function walk(owned: Owned, container: unknown, keys: string[], edit: Edit, value: unknown): unknown {
-  const key = keys.shift() as string;
+  const key = String(keys.shift());
   if (keys.length === 0) return edit(owned, container, key, value);
   const child = member(container, key);
   const changed = walk(owned, child, keys, edit, value);

@@ -2,7 +2,7 @@
 import type { ChannelError } from "./errors";
 import { within } from "./json";
 import type { Operation } from "./patch";
-import { Stream, type Source, type Token } from "./stream";
+import { Stream, type Source } from "./stream";
 import type { Machine, Signal } from "./stream-state";
 
 export type Status =
@@ -83,10 +83,8 @@ export function find<State>(key: Key, guess?: Connection<State>): Connection<Sta
 }
 
 /** One stream and all who read it. */
-export class Connection<State> {
-  readonly key: Key;
+export class Connection<State> extends Stream<State, Key> {
   snapshot: ChannelSnapshot<State>;
-  readonly #stream: Stream<State>;
   readonly #listeners = new Set<() => void>();
   readonly #patchListeners = new Set<(patch: AppliedPatch) => void>();
   readonly #messageListeners = new Map<string, Set<(body: unknown) => void>>();
@@ -95,14 +93,13 @@ export class Connection<State> {
 
   /** `snapshot` is what was shown before anybody subscribed. */
   constructor(key: Key, initial: Initial<State> | undefined, snapshot: ChannelSnapshot<State>) {
-    this.key = key;
+    super(key, { ...key, initial });
     this.snapshot = snapshot;
-    this.#stream = new Stream(key, { ...key, initial }, (signal, before) => this.#observe(signal, before));
   }
 
   subscribe(listener: () => void): () => void {
     // First this, so that the listener isn't called before its subscriber has got the function to leave with.
-    if (!this.#isRead) this.#stream.send({ type: "start" });
+    if (!this.#isRead) this.send({ type: "start" });
     this.#isRead = true;
     return this.#attach(this.#listeners, listener);
   }
@@ -114,18 +111,13 @@ export class Connection<State> {
   onMessage(event: string, listener: (body: unknown) => void): () => void {
     const listeners = this.#messageListeners.get(event) ?? new Set();
     this.#messageListeners.set(event, listeners);
-    this.#stream.listen(event);
+    this.listen(event);
     return this.#attach(listeners, listener);
   }
 
   /** Connect now, after a final error too, if anybody reads. */
   reconnect(): void {
-    if (this.#isRead) this.#stream.send({ type: "start" });
-  }
-
-  /** Ask this function from now on. */
-  useToken(token: Token): void {
-    this.#stream.token = token;
+    if (this.#isRead) this.send({ type: "start" });
   }
 
   /** Each subscription has a function of its own: the same listener may come twice, and leaves twice. */
@@ -144,13 +136,13 @@ export class Connection<State> {
   #settle(): void {
     if (this.#listeners.size > 0) return;
     this.#isRead = false;
-    this.#stream.send({ type: "stop" });
+    this.send({ type: "stop" });
     const others = [this.#patchListeners, ...this.#messageListeners.values()];
     if (others.every(({ size }) => size === 0)) shared.delete(this);
   }
 
-  #observe(signal: Signal, before: Machine<unknown>): void {
-    const { machine } = this.#stream;
+  protected observe(signal: Signal, before: Machine<State>): void {
+    const { machine } = this;
     if (signal.type === "application") call(this.#messageListeners.get(signal.event), signal.body);
     if (
       signal.type === "patch" &&

@@ -17,37 +17,36 @@ export interface Source {
   readonly transport: Transport;
 }
 
-/** Is told of every change, after it has happened. */
-export type Observer = (signal: Signal, before: Machine<unknown>) => void;
-
 /** Milliseconds after which clocks are compared: a timer stands still while a laptop sleeps. */
 const GLANCE = 5_000;
 
-export class Stream<State> {
-  machine: Machine<State>;
+export abstract class Stream<State, From extends Source> {
+  protected machine: Machine<State>;
   /** Asked for anew at every attempt. */
   token: Token;
-  readonly #source: Source;
-  readonly #observe: Observer;
   readonly #events = new Set<string>(EVENT_NAMES);
   #open: OpenStream | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #unwatch: (() => void) | undefined;
 
-  constructor(source: Source, beginning: Omit<Beginning<State>, "canRefresh">, observe: Observer) {
-    this.#source = source;
-    this.token = source.token;
-    this.machine = begin({ ...beginning, canRefresh: typeof source.token === "function" });
-    this.#observe = observe;
+  constructor(
+    readonly key: From,
+    beginning: Omit<Beginning<State>, "canRefresh">,
+  ) {
+    this.token = key.token;
+    this.machine = begin({ ...beginning, canRefresh: typeof key.token === "function" });
   }
 
+  /** Is told of every change, after it has happened. */
+  protected abstract observe(signal: Signal, before: Machine<State>): void;
+
   /** Pass on this event of the application's, too. */
-  listen(event: string): void {
+  protected listen(event: string): void {
     this.#events.add(event);
     this.#open?.listen(event);
   }
 
-  send(signal: Signal): void {
+  protected send(signal: Signal): void {
     const before = this.machine;
     const machine = step(before, signal, { now: Date.now(), random: Math.random(), online: isOnline() });
     if (machine === before) return;
@@ -58,11 +57,11 @@ export class Stream<State> {
     }
     if (machine.attempt !== before.attempt) void this.#attempt(machine.attempt);
     this.#arm();
-    this.#observe(signal, before);
+    this.observe(signal, before);
   }
 
   async #attempt(attempt: number): Promise<void> {
-    const { url, scheme, credentials, transport } = this.#source;
+    const { url, scheme, credentials, transport } = this.key;
     const receiver = this.#receiver(attempt);
     try {
       const token = typeof this.token === "function" ? await this.token() : this.token;
@@ -102,10 +101,10 @@ export class Stream<State> {
       this.#unwatch = undefined;
       return;
     }
-    this.#unwatch ??= watch({
-      onWake: (suspect) => this.send({ type: "wake", suspect }),
-      onOffline: () => this.send({ type: "failed", failure: { status: null, reason: "The browser is offline." } }),
-    });
+    this.#unwatch ??= watch(
+      (suspect) => this.send({ type: "wake", suspect }),
+      () => this.send({ type: "failed", failure: { status: null, reason: "The browser is offline." } }),
+    );
     this.#timer = setTimeout(
       () => {
         this.send({ type: "tick" });

@@ -2,7 +2,7 @@
 import { useCallback, useDebugValue, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import type { StateChannel } from "../channel";
 import { findInstance } from "../instances";
-import { IDLE, type ChannelSnapshot } from "../store";
+import { IDLE, type ChannelSnapshot, type Key } from "../store";
 import { loading } from "./loading";
 
 type AnyChannel<State, Rows extends object = object> = StateChannel<State, Rows>;
@@ -86,26 +86,17 @@ const identity = (snapshot: unknown): unknown => snapshot;
 
 /** The same object for channels that describe the same, so that one may be made in every render. */
 function useSameChannel<State>(channel: AnyChannel<State> | null): AnyChannel<State> | null {
-  const key = channel?.key;
-  const token = typeof key?.token === "function" ? "function" : key?.token;
+  const { kind, transport, ...rest } = channel?.key ?? ({} as Partial<Key>);
+  // In JSON a token function is nothing: one made in a render is a new one each time.
+  const description = JSON.stringify(rest);
   const same = useMemo(
     () => channel,
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- All that a key has; a function made in a render is a new one each time.
-    [
-      key?.kind,
-      key?.url,
-      token,
-      key?.scheme,
-      key?.credentials,
-      key?.transport,
-      key?.graceMs,
-      key?.markIntervalMs,
-      key?.retryMs,
-    ],
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- All that a key has.
+    [kind, transport, description],
   );
   useEffect(() => {
-    if (same && channel && same !== channel && token === "function") same.adoptToken(channel);
-  }, [same, channel, token]);
+    if (channel && same !== channel) same?.adoptToken(channel);
+  }, [same, channel]);
   return same;
 }
 
