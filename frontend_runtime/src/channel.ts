@@ -47,16 +47,6 @@ export function configure(options: Defaults): void {
   defaults = { ...defaults, ...options };
 }
 
-const BUILT_IN = {
-  scheme: "Token",
-  credentials: undefined,
-  /** Long enough for a change of pages that shows the same thing again, short enough to spare the server. */
-  graceMs: 1_000,
-  /** The server's own defaults: `RETRY_MILLISECONDS`, `MARK_SECONDS`. */
-  retryMs: 2_000,
-  markIntervalMs: 15_000,
-};
-
 const TRANSPORTS = { eventsource: eventSourceTransport(), fetch: fetchTransport() };
 
 /**
@@ -135,14 +125,27 @@ export abstract class StateChannel<State, Rows extends object = {}> {
   }
 
   #makeKey(): Key {
-    const options: Defaults = { ...BUILT_IN, ...set(defaults), ...set(this.#options) };
-    const { baseUrl = "", transport = typeof EventSource === "undefined" ? "fetch" : "eventsource", ...rest } = options;
+    const {
+      baseUrl = "",
+      transport = typeof EventSource === "undefined" ? "fetch" : "eventsource",
+      scheme = "Token",
+      credentials,
+      // Long enough for a change of pages that shows the same thing again, short enough to spare the server.
+      graceMs = 1_000,
+      // The server's own defaults: `RETRY_MILLISECONDS`, `MARK_SECONDS`.
+      retryMs = 2_000,
+      markIntervalMs = 15_000,
+    }: Defaults = { ...defaults, ...set(this.#options) };
     return {
-      ...(rest as typeof BUILT_IN),
       kind: this.constructor,
       url: baseUrl.replace(/\/$/, "") + this.#path,
       token: this.#token ?? null,
       transport: typeof transport === "string" ? TRANSPORTS[transport] : transport,
+      scheme,
+      credentials,
+      graceMs,
+      retryMs,
+      markIntervalMs,
     };
   }
 
@@ -155,9 +158,7 @@ export abstract class StateChannel<State, Rows extends object = {}> {
   }
 }
 
-/** The options that are set: one that is `undefined` is not. `initial` is no option of the connection. */
-function set(options: ChannelOptions<unknown>): Defaults {
-  return Object.fromEntries(
-    Object.entries(options).filter(([name, value]) => value !== undefined && name !== "initial"),
-  );
+/** The options that are set: one that is `undefined` is not. */
+function set(options: object): object {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

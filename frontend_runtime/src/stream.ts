@@ -1,9 +1,8 @@
 /** Drives the machine of `stream-state` with a transport, a clock and the page's surroundings; knows no subscribers. */
-import type { Failure } from "./errors";
-import { EVENT_NAMES, read, type StreamEvent } from "./protocol";
+import { EVENT_NAMES, read } from "./protocol";
 import { begin, isConnecting, step, type Beginning, type Machine, type Signal } from "./stream-state";
 import { isOnline, watch } from "./surroundings";
-import type { OpenStream, Receiver, Transport } from "./transports/transport";
+import type { OpenStream, Transport } from "./transports/transport";
 
 /** Credentials: a token, or what gives one each time a connection is opened. Without one, cookies may do. */
 export type Token = string | null | undefined | (() => string | null | undefined | Promise<string | null | undefined>);
@@ -60,36 +59,30 @@ export abstract class Stream<State, From extends Source> {
     this.observe(signal, before);
   }
 
+  /** What arrives for an attempt that was given up is dropped. */
   async #attempt(attempt: number): Promise<void> {
+    const isCurrent = (): boolean => attempt === this.machine.attempt && isConnecting(this.machine);
+    const send = (signal: Signal): void => {
+      if (isCurrent()) this.send(signal);
+    };
     const { url, scheme, credentials, transport } = this.key;
-    const receiver = this.#receiver(attempt);
     try {
       const token = typeof this.token === "function" ? await this.token() : this.token;
       // While the token was asked for, everybody may have gone.
-      if (!this.#isCurrent(attempt)) return;
+      if (!isCurrent()) return;
       const authorization = token ? `${scheme} ${token}` : null;
-      const { cursor } = this.machine;
-      this.#open = transport.open({ url, cursor, authorization, credentials, events: this.#events }, receiver);
+      this.#open = transport.open(
+        { url, cursor: this.machine.cursor, authorization, credentials, events: this.#events },
+        {
+          opened: () => send({ type: "opened" }),
+          received: (event) => send(read(event)),
+          retry: (milliseconds) => send({ type: "retry", milliseconds }),
+          failed: (failure) => send({ type: "failed", failure }),
+        },
+      );
     } catch {
-      receiver.failed({ status: null, reason: "No token, or no transport." });
+      send({ type: "failed", failure: { status: null, reason: "No token, or no transport." } });
     }
-  }
-
-  #isCurrent(attempt: number): boolean {
-    return attempt === this.machine.attempt && isConnecting(this.machine);
-  }
-
-  /** What arrives for an attempt that was given up is dropped. */
-  #receiver(attempt: number): Receiver {
-    const send = (signal: Signal): void => {
-      if (this.#isCurrent(attempt)) this.send(signal);
-    };
-    return {
-      opened: () => send({ type: "opened" }),
-      received: (event: StreamEvent) => send(read(event)),
-      retry: (milliseconds) => send({ type: "retry", milliseconds }),
-      failed: (failure: Failure) => send({ type: "failed", failure }),
-    };
   }
 
   /** A timer for the deadline, and an ear for the surroundings, as long as there is one. */

@@ -25,7 +25,7 @@ export function eventSourceTransport(options: EventSourceTransportOptions = {}):
 
       const receive = (event: Event): void => {
         if (!isMessage(event)) return;
-        receiver.received({ event: event.type, id: event.lastEventId || undefined, data: String(event.data) });
+        receiver.received({ event: event.type, id: event.lastEventId || undefined, data: event.data as string });
       };
       const run = async (ask: Ask, signal: AbortSignal): Promise<Failure> => {
         const answer =
