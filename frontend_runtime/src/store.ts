@@ -142,6 +142,19 @@ export class Connection<State> extends Stream<State, Key> {
     return [...this.#subscriptions].filter((subscription) => subscription.topic === topic);
   }
 
+  /** Call them all, those that throw too: what one listener does wrong is not the others' concern. */
+  #tell(topic: Topic, value?: unknown): void {
+    for (const { listener } of this.#to(topic)) {
+      try {
+        listener(value as never);
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+
   /** After the grace: end what nobody is left for. */
   #settle(): void {
     if (this.#to(CHANGE).length > 0) return;
@@ -152,15 +165,14 @@ export class Connection<State> extends Stream<State, Key> {
 
   protected observe(signal: Signal, before: Machine<State>): void {
     const { state, cursor, error, connectedSince, noConnectionSince } = this.machine;
-    if (signal.type === "application") call(this.#to(signal.event), signal.body);
+    if (signal.type === "application") this.#tell(signal.event, signal.body);
     if (signal.type === "patch" && cursor === signal.cursor && cursor !== before.cursor) {
-      const patchListeners = this.#to(PATCH);
-      if (patchListeners.length > 0) call(patchListeners, appliedPatch(signal));
+      if (this.#to(PATCH).length > 0) this.#tell(PATCH, appliedPatch(signal));
     }
     const next = { state, status: statusOf(this.machine), error, cursor, connectedSince, noConnectionSince };
     if (within(next, this.snapshot, Object.is)) return;
     this.snapshot = next;
-    call(this.#to(CHANGE), undefined);
+    this.#tell(CHANGE);
   }
 }
 
@@ -171,17 +183,4 @@ function appliedPatch({ cursor, operations, text }: Extract<Signal, { type: "pat
 function statusOf({ phase, state }: Machine<unknown>): Status {
   if (phase === "closed" || phase === "live") return phase;
   return state === undefined ? "loading" : "stale";
-}
-
-/** Call them all, those that throw too: what one listener does wrong is not the others' concern. */
-function call(subscriptions: readonly Subscription[], value: unknown): void {
-  for (const { listener } of subscriptions) {
-    try {
-      listener(value as never);
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
-  }
 }

@@ -50,11 +50,12 @@ export abstract class Stream<State, From extends Source> {
     const machine = step(before, signal, { now: Date.now(), random: Math.random(), online: isOnline() });
     if (machine === before) return;
     this.machine = machine;
-    if (machine.attempt !== before.attempt || !isConnecting(machine)) {
+    const isAnew = machine.attempt !== before.attempt;
+    if (isAnew || !isConnecting(machine)) {
       this.#open?.close();
       this.#open = undefined;
     }
-    if (machine.attempt !== before.attempt) void this.#attempt(machine.attempt);
+    if (isAnew) void this.#attempt(machine.attempt);
     this.#arm();
     this.observe(signal, before);
   }
