@@ -91,7 +91,8 @@ function run({ op, path, from, value }: Every, top: Members, owned: Owned): void
 /** The keys on the way from `top` to where `pointer` leads [rfc6901 §3, §4]: the first is always `""`, the document. */
 function keysOf(pointer: string): string[] {
   if (typeof pointer !== "string" || /^[^/]|~(?![01])/.test(pointer)) refuse("that is no JSON pointer.");
-  return pointer.split("/").map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~"));
+  const keys = pointer.split("/");
+  return pointer.includes("~") ? keys.map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~")) : keys;
 }
 
 /** Makes the edit where `keys`, which are used up, lead to from `container`. */
@@ -146,9 +147,12 @@ function adopt<Copy>(owned: Owned, copy: Copy): Copy {
   return copy;
 }
 
-/** An array's `length` is its own as well, but not enumerable: members are, and indices without leading zeros. */
 function member(container: unknown, key: string): unknown {
-  return isContainer(container) && {}.propertyIsEnumerable.call(container, key) ? container[key] : absent(key);
+  if (Array.isArray(container)) {
+    const index = Number(key);
+    if (/^(0|[1-9]\d*)$/.test(key) && index < container.length) return container[index];
+  } else if (isContainer(container) && Object.hasOwn(container, key)) return container[key];
+  return absent(key);
 }
 
 function put(container: Members, key: string, value: unknown): Members {
