@@ -3,7 +3,7 @@ import { build } from "esbuild";
 import { gzipSync } from "node:zlib";
 
 /** Bytes of the first download. What grows beyond must be worth it; the aim is 6,144. */
-const BUDGETS = { "dist/index.mjs": 6510, "dist/core.mjs": 5910 };
+const BUDGETS = { "dist/index.mjs": 6345, "dist/core.mjs": 5800 };
 /** Bytes of what is loaded later, when `fetch` carries the first stream: the reader of Server-Sent Events. */
 const LATER = 1700;
 

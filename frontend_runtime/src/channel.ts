@@ -47,16 +47,6 @@ export function configure(options: Defaults): void {
   defaults = { ...defaults, ...options };
 }
 
-const BUILT_IN = {
-  scheme: "Token",
-  credentials: undefined,
-  /** Long enough for a change of pages that shows the same thing again, short enough to spare the server. */
-  graceMs: 1_000,
-  /** The server's own defaults: `RETRY_MILLISECONDS`, `MARK_SECONDS`. */
-  retryMs: 2_000,
-  markIntervalMs: 15_000,
-};
-
 const TRANSPORTS = { eventsource: eventSourceTransport(), fetch: fetchTransport() };
 
 /**
@@ -130,18 +120,32 @@ export abstract class StateChannel<State, Rows extends object = {}> {
   /** Ask `other`'s token function from now on. For two that differ in nothing else. */
   adoptToken(other: StateChannel<State>): void {
     this.#token = other.#token;
-    find(this.key)?.useToken(other.#token);
+    const shared = find(this.key);
+    if (shared) shared.token = other.#token;
   }
 
   #makeKey(): Key {
-    const options: Defaults = { ...BUILT_IN, ...set(defaults), ...set(this.#options) };
-    const { baseUrl = "", transport = typeof EventSource === "undefined" ? "fetch" : "eventsource", ...rest } = options;
+    const {
+      baseUrl = "",
+      transport = typeof EventSource === "undefined" ? "fetch" : "eventsource",
+      scheme = "Token",
+      credentials,
+      // Long enough for a change of pages that shows the same thing again, short enough to spare the server.
+      graceMs = 1_000,
+      // The server's own defaults: `RETRY_MILLISECONDS`, `MARK_SECONDS`.
+      retryMs = 2_000,
+      markIntervalMs = 15_000,
+    }: Defaults = { ...defaults, ...set(this.#options) };
     return {
-      ...(rest as typeof BUILT_IN),
       kind: this.constructor,
       url: baseUrl.replace(/\/$/, "") + this.#path,
       token: this.#token ?? null,
       transport: typeof transport === "string" ? TRANSPORTS[transport] : transport,
+      scheme,
+      credentials,
+      graceMs,
+      retryMs,
+      markIntervalMs,
     };
   }
 
@@ -149,14 +153,12 @@ export abstract class StateChannel<State, Rows extends object = {}> {
     const shared = find(this.key, this.#connection);
     if (shared) return (this.#connection = shared);
     this.#connection ??= new Connection(this.key, this.#options.initial, this.#before);
-    this.#connection.useToken(this.#token);
+    this.#connection.token = this.#token;
     return this.#connection;
   }
 }
 
-/** The options that are set: one that is `undefined` is not. `initial` is no option of the connection. */
-function set(options: ChannelOptions<unknown>): Defaults {
-  return Object.fromEntries(
-    Object.entries(options).filter(([name, value]) => value !== undefined && name !== "initial"),
-  );
+/** The options that are set: one that is `undefined` is not. */
+function set(options: object): object {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

@@ -39,5 +39,5 @@ function collect(state: object, index: InstanceIndex, type: string): ReadonlyMap
 const below = (values: readonly unknown[], name: string): readonly unknown[] =>
   values.flatMap((value) => {
     if (name === "*") return Array.isArray(value) ? (value as unknown[]) : [];
-    return isContainer(value) && Object.hasOwn(value, name) ? [value[name]] : [];
+    return isContainer(value) ? [value[name]] : [];
   });

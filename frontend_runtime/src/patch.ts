@@ -29,19 +29,18 @@ export function applyPatch<T>(document: T, operations: readonly Operation[]): T 
   // The document is the one member of a container of ours, so the root is a place like any other.
   const top: Members = { "": document };
   const owned: Owned = new Set([top]);
-  for (const [index, operation] of (operations as readonly (Every | null)[]).entries()) {
+  (operations as readonly (Every | null)[]).forEach((operation, index) => {
     try {
       run(operation ?? ({} as Every), top, owned);
     } catch (error) {
       const place = `Operation ${index} (${quote(operation?.op)} ${quote(operation?.path)})`;
       throw new PatchError(`${place}: ${(error as Error).message}`);
     }
-  }
+  });
   return top[""] as T;
 }
 
 type Members = Record<string, unknown>;
-type Container = Members | unknown[];
 
 /** All members that operations have. */
 type Every = Readonly<{ op: Operation["op"]; path: string; from: string; value: unknown }>;
@@ -50,21 +49,13 @@ type Every = Readonly<{ op: Operation["op"]; path: string; from: string; value: 
 type Owned = Set<unknown>;
 
 /** What to do where a pointer leads: the container with the change made, itself where nothing changes. */
-type Edit = (owned: Owned, container: Container, key: string, value: unknown) => Container;
+type Edit = (owned: Owned, container: unknown, key: string, value: unknown) => unknown;
 
 /** One operation [rfc6902 §4] on the one member of `top`. */
 function run({ op, path, from, value }: Every, top: Members, owned: Owned): void {
+  const get = (pointer: string): unknown => keysOf(pointer).reduce(member, top);
   const at = (pointer: string, edit: Edit, given?: unknown): void => {
-    if (typeof pointer !== "string" || /^[^/]|~(?![01])/.test(pointer)) refuse("that is no JSON pointer.");
-    walk(owned, top, pointer, 0, edit, given);
-  };
-  const get = (pointer: string): unknown => {
-    let found: unknown;
-    at(pointer, (_, container, key) => {
-      found = member(container, key);
-      return container;
-    });
-    return found;
+    walk(owned, top, keysOf(pointer), edit, given);
   };
   if (value === undefined && ["add", "replace", "test"].includes(op)) refuse("there is no value.");
   switch (op) {
@@ -97,22 +88,29 @@ function run({ op, path, from, value }: Every, top: Members, owned: Owned): void
   }
 }
 
-/** Makes the edit where the rest of `pointer`, from `start` on, leads to from `container` [rfc6901 §3, §4]. */
-function walk(owned: Owned, container: unknown, pointer: string, start: number, edit: Edit, value: unknown): Container {
-  const end = pointer.indexOf("/", start);
-  const last = end < 0;
-  const key = unescape(pointer.slice(start, last ? undefined : end));
-  if (!isContainer(container)) refuse(`there is no ${quote(key)}.`);
-  if (last) return edit(owned, container, key, value);
+/** The keys on the way from `top` to where `pointer` leads [rfc6901 §3, §4]: the first is always `""`, the document. */
+function keysOf(pointer: string): string[] {
+  if (typeof pointer !== "string" || /^[^/]|~(?![01])/.test(pointer)) refuse("that is no JSON pointer.");
+  const keys = pointer.split("/");
+  return pointer.includes("~") ? keys.map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~")) : keys;
+}
+
+/** Makes the edit where `keys`, which are used up, lead to from `container`. */
+function walk(owned: Owned, container: unknown, keys: string[], edit: Edit, value: unknown): unknown {
+  const key = String(keys.shift());
+  if (keys.length === 0) return edit(owned, container, key, value);
   const child = member(container, key);
-  const changed = walk(owned, child, pointer, end + 1, edit, value);
+  const changed = walk(owned, child, keys, edit, value);
   return changed === child ? container : put(own(owned, container), key, changed);
 }
 
-const insert: Edit = (owned, container, key, value) =>
-  Array.isArray(container)
-    ? splice(owned, container, key === "-" ? container.length : indexOf(key, container, 1), 0, value)
-    : set(owned, container, key, value);
+const insert: Edit = (owned, container, key, value) => {
+  if (!Array.isArray(container)) return set(owned, isContainer(container) ? container : absent(key), key, value);
+  const end = String(container.length);
+  if (key === "-") key = end;
+  if (key !== end) member(container, key);
+  return splice(owned, container, Number(key), 0, value);
+};
 
 const replace: Edit = (owned, container, key, value) => {
   member(container, key);
@@ -120,7 +118,7 @@ const replace: Edit = (owned, container, key, value) => {
 };
 
 const set: Edit = (owned, container, key, value) =>
-  Object.hasOwn(container, key) && same((container as Members)[key], value, Object.is)
+  Object.hasOwn(container as Members, key) && same((container as Members)[key], value, Object.is)
     ? container
     : put(own(owned, container), key, value);
 
@@ -133,48 +131,43 @@ const remove: Edit = (owned, container, key) => {
 };
 
 /** Copies and splices at once: made longer afterwards, a copy would be copied again. */
-function splice(owned: Owned, array: unknown[], position: number, drop: number, ...values: unknown[]): Container {
-  if (!owned.has(array)) return adopt(owned, array.toSpliced(position, drop, ...values));
-  array.splice(position, drop, ...values);
+function splice(owned: Owned, array: unknown[], ...how: [position: number, drop: number, ...unknown[]]): unknown[] {
+  if (!owned.has(array)) return adopt(owned, array.toSpliced(...how));
+  array.splice(...how);
   return array;
 }
 
-function own(owned: Owned, container: Container): Container {
-  if (owned.has(container)) return container;
-  return adopt(owned, Array.isArray(container) ? container.slice() : { ...container });
+function own(owned: Owned, container: unknown): Members {
+  if (owned.has(container)) return container as Members;
+  return adopt(owned, (Array.isArray(container) ? container.slice() : { ...(container as Members) }) as Members);
 }
 
-function adopt(owned: Owned, copy: Container): Container {
+function adopt<Copy>(owned: Owned, copy: Copy): Copy {
   owned.add(copy);
   return copy;
 }
 
-function unescape(key: string): string {
-  return key.replaceAll("~1", "/").replaceAll("~0", "~");
+function member(container: unknown, key: string): unknown {
+  if (Array.isArray(container)) {
+    const index = Number(key);
+    if (/^(0|[1-9]\d*)$/.test(key) && index < container.length) return container[index];
+  } else if (isContainer(container) && Object.hasOwn(container, key)) return container[key];
+  return absent(key);
 }
 
-function member(container: Container, key: string): unknown {
-  if (Array.isArray(container)) return container[indexOf(key, container)];
-  return Object.hasOwn(container, key) ? container[key] : refuse(`there is no ${quote(key)}.`);
-}
-
-/** The index that `key` stands for; `behind`: how many places behind the end exist too. */
-function indexOf(key: string, array: readonly unknown[], behind = 0): number {
-  if (/^(0|[1-9]\d*)$/.test(key) && Number(key) < array.length + behind) return Number(key);
-  return refuse(`there is no ${quote(key)}.`);
-}
-
-function put(container: Container, key: string, value: unknown): Container {
+function put(container: Members, key: string, value: unknown): Members {
   // Assigned, this one would be the object's prototype. In JSON it is a name like any other.
   if (key === "__proto__") {
     Object.defineProperty(container, key, { value, writable: true, enumerable: true, configurable: true });
-  } else {
-    (container as Members)[key] = value;
-  }
+  } else container[key] = value;
   return container;
 }
 
 const quote = (value: unknown): string => (typeof value === "string" ? JSON.stringify(value) : typeof value);
+
+function absent(key: string): never {
+  return refuse(`there is no ${quote(key)}.`);
+}
 
 function refuse(rule: string): never {
   throw new PatchError(rule);

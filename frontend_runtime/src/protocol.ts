@@ -33,13 +33,7 @@ export const EVENT_NAMES = ["snapshot", "patch", "mark", "reset", "gone", "revok
 export function read({ event, id = "", data }: StreamEvent): Message {
   const body = parse(data);
   const { cursor, reason, retry } = Object(body) as Readonly<Record<string, unknown>>;
-  const malformed = { type: "malformed", fatal: event === "snapshot" || event === "patch" } as const;
   switch (event) {
-    case "snapshot":
-      return body === undefined || !FORM.test(id) ? malformed : { type: event, cursor: id, state: body };
-    case "patch":
-      if (body === undefined) return malformed;
-      return { type: event, cursor: id, operations: body as readonly Operation[], text: data };
     case "mark":
       return { type: event, cursor: typeof cursor === "string" ? cursor : null };
     case "reset":
@@ -49,9 +43,13 @@ export function read({ event, id = "", data }: StreamEvent): Message {
       return { type: event, reason: typeof reason === "string" ? reason : "" };
     case "bye":
       return { type: event, retry: typeof retry === "number" && retry >= 0 ? retry : null };
-    default:
-      return body === undefined ? malformed : { type: "application", event, body };
   }
+  const isSnapshot = event === "snapshot";
+  const isPatch = event === "patch";
+  if (body === undefined || (isSnapshot && !FORM.test(id))) return { type: "malformed", fatal: isSnapshot || isPatch };
+  if (isSnapshot) return { type: event, cursor: id, state: body };
+  if (isPatch) return { type: event, cursor: id, operations: body as readonly Operation[], text: data };
+  return { type: "application", event, body };
 }
 
 /**
@@ -61,7 +59,7 @@ export function read({ event, id = "", data }: StreamEvent): Message {
 export function placeOf(held: string | null, cursor: string): "next" | "duplicate" | "gap" {
   const [, epoch, revision] = FORM.exec(held ?? "") ?? [];
   const [, otherEpoch, otherRevision] = FORM.exec(cursor) ?? [];
-  if (revision === undefined || otherRevision === undefined || epoch !== otherEpoch) return "gap";
+  if (!revision || !otherRevision || epoch !== otherEpoch) return "gap";
   // A revision may lie above 2^53, where numbers are not exact any more.
   const ahead = BigInt(otherRevision) - BigInt(revision);
   return ahead === 1n ? "next" : ahead < 1n ? "duplicate" : "gap";

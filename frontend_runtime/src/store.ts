@@ -2,7 +2,7 @@
 import type { ChannelError } from "./errors";
 import { within } from "./json";
 import type { Operation } from "./patch";
-import { Stream, type Source, type Token } from "./stream";
+import { Stream, type Source } from "./stream";
 import type { Machine, Signal } from "./stream-state";
 
 export type Status =
@@ -82,112 +82,105 @@ export function find<State>(key: Key, guess?: Connection<State>): Connection<Sta
   return undefined;
 }
 
+/** What a subscription is to: these two, which no event can be called, or the event of this name. */
+const CHANGE = 0;
+const PATCH = 1;
+type Topic = typeof CHANGE | typeof PATCH | string;
+
+interface Subscription {
+  readonly topic: Topic;
+  readonly listener: (value: never) => void;
+}
+
 /** One stream and all who read it. */
-export class Connection<State> {
-  readonly key: Key;
+export class Connection<State> extends Stream<State, Key> {
   snapshot: ChannelSnapshot<State>;
-  readonly #stream: Stream<State>;
-  readonly #listeners = new Set<() => void>();
-  readonly #patchListeners = new Set<(patch: AppliedPatch) => void>();
-  readonly #messageListeners = new Map<string, Set<(body: unknown) => void>>();
+  readonly #subscriptions = new Set<Subscription>();
   #isRead = false;
   #grace: ReturnType<typeof setTimeout> | undefined;
 
   /** `snapshot` is what was shown before anybody subscribed. */
   constructor(key: Key, initial: Initial<State> | undefined, snapshot: ChannelSnapshot<State>) {
-    this.key = key;
+    super(key, { ...key, initial });
     this.snapshot = snapshot;
-    this.#stream = new Stream(key, { ...key, initial }, (signal, before) => this.#observe(signal, before));
   }
 
   subscribe(listener: () => void): () => void {
     // First this, so that the listener isn't called before its subscriber has got the function to leave with.
-    if (!this.#isRead) this.#stream.send({ type: "start" });
+    if (!this.#isRead) this.send({ type: "start" });
     this.#isRead = true;
-    return this.#attach(this.#listeners, listener);
+    return this.#attach(CHANGE, listener);
   }
 
   onPatch(listener: (patch: AppliedPatch) => void): () => void {
-    return this.#attach(this.#patchListeners, listener);
+    return this.#attach(PATCH, listener);
   }
 
   onMessage(event: string, listener: (body: unknown) => void): () => void {
-    const listeners = this.#messageListeners.get(event) ?? new Set();
-    this.#messageListeners.set(event, listeners);
-    this.#stream.listen(event);
-    return this.#attach(listeners, listener);
+    this.listen(event);
+    return this.#attach(event, listener);
   }
 
   /** Connect now, after a final error too, if anybody reads. */
   reconnect(): void {
-    if (this.#isRead) this.#stream.send({ type: "start" });
+    if (this.#isRead) this.send({ type: "start" });
   }
 
-  /** Ask this function from now on. */
-  useToken(token: Token): void {
-    this.#stream.token = token;
-  }
-
-  /** Each subscription has a function of its own: the same listener may come twice, and leaves twice. */
-  #attach<Value>(listeners: Set<(value: Value) => void>, listener: (value: Value) => void): () => void {
-    const entry = (value: Value): void => listener(value);
-    listeners.add(entry);
+  /** The same listener may come twice, and leaves twice. */
+  #attach(topic: Topic, listener: (value: never) => void): () => void {
+    const subscription = { topic, listener };
+    this.#subscriptions.add(subscription);
     shared.add(this);
     return () => {
-      listeners.delete(entry);
+      this.#subscriptions.delete(subscription);
       clearTimeout(this.#grace);
       this.#grace = setTimeout(() => this.#settle(), this.key.graceMs);
     };
   }
 
+  #to(topic: Topic): Subscription[] {
+    return [...this.#subscriptions].filter((subscription) => subscription.topic === topic);
+  }
+
+  /** Call them all, those that throw too: what one listener does wrong is not the others' concern. */
+  #tell(topic: Topic, value?: unknown): void {
+    for (const { listener } of this.#to(topic)) {
+      try {
+        listener(value as never);
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+
   /** After the grace: end what nobody is left for. */
   #settle(): void {
-    if (this.#listeners.size > 0) return;
+    if (this.#to(CHANGE).length > 0) return;
     this.#isRead = false;
-    this.#stream.send({ type: "stop" });
-    const others = [this.#patchListeners, ...this.#messageListeners.values()];
-    if (others.every(({ size }) => size === 0)) shared.delete(this);
+    this.send({ type: "stop" });
+    if (this.#subscriptions.size === 0) shared.delete(this);
   }
 
-  #observe(signal: Signal, before: Machine<unknown>): void {
-    const { machine } = this.#stream;
-    if (signal.type === "application") call(this.#messageListeners.get(signal.event), signal.body);
-    if (
-      signal.type === "patch" &&
-      this.#patchListeners.size > 0 &&
-      machine.cursor === signal.cursor &&
-      before.cursor !== signal.cursor
-    ) {
-      const { cursor, operations, text } = signal;
-      const bytes = new TextEncoder().encode(text).length;
-      call(this.#patchListeners, { cursor, operations, bytes, at: new Date() });
+  protected observe(signal: Signal, before: Machine<State>): void {
+    const { state, cursor, error, connectedSince, noConnectionSince } = this.machine;
+    if (signal.type === "application") this.#tell(signal.event, signal.body);
+    if (signal.type === "patch" && cursor === signal.cursor && cursor !== before.cursor) {
+      if (this.#to(PATCH).length > 0) this.#tell(PATCH, appliedPatch(signal));
     }
-    this.#publish(machine);
-  }
-
-  #publish(machine: Machine<State>): void {
-    const { state, cursor, error, connectedSince, noConnectionSince } = machine;
-    const next = { state, status: statusOf(machine), error, cursor, connectedSince, noConnectionSince };
+    const next = { state, status: statusOf(this.machine), error, cursor, connectedSince, noConnectionSince };
     if (within(next, this.snapshot, Object.is)) return;
     this.snapshot = next;
-    call(this.#listeners, undefined);
+    this.#tell(CHANGE);
   }
+}
+
+function appliedPatch({ cursor, operations, text }: Extract<Signal, { type: "patch" }>): AppliedPatch {
+  return { cursor, operations, bytes: new TextEncoder().encode(text).length, at: new Date() };
 }
 
 function statusOf({ phase, state }: Machine<unknown>): Status {
   if (phase === "closed" || phase === "live") return phase;
   return state === undefined ? "loading" : "stale";
-}
-
-/** Call them all, those that throw too: what one listener does wrong is not the others' concern. */
-function call<Value>(listeners: Iterable<(value: Value) => void> | undefined, value: Value): void {
-  for (const listener of [...(listeners ?? [])]) {
-    try {
-      listener(value);
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
-  }
 }

@@ -1,9 +1,8 @@
 /** Drives the machine of `stream-state` with a transport, a clock and the page's surroundings; knows no subscribers. */
-import type { Failure } from "./errors";
-import { EVENT_NAMES, read, type StreamEvent } from "./protocol";
+import { EVENT_NAMES, read } from "./protocol";
 import { begin, isConnecting, step, type Beginning, type Machine, type Signal } from "./stream-state";
 import { isOnline, watch } from "./surroundings";
-import type { OpenStream, Receiver, Transport } from "./transports/transport";
+import type { OpenStream, Transport } from "./transports/transport";
 
 /** Credentials: a token, or what gives one each time a connection is opened. Without one, cookies may do. */
 export type Token = string | null | undefined | (() => string | null | undefined | Promise<string | null | undefined>);
@@ -17,80 +16,74 @@ export interface Source {
   readonly transport: Transport;
 }
 
-/** Is told of every change, after it has happened. */
-export type Observer = (signal: Signal, before: Machine<unknown>) => void;
-
 /** Milliseconds after which clocks are compared: a timer stands still while a laptop sleeps. */
 const GLANCE = 5_000;
 
-export class Stream<State> {
-  machine: Machine<State>;
+export abstract class Stream<State, From extends Source> {
+  protected machine: Machine<State>;
   /** Asked for anew at every attempt. */
   token: Token;
-  readonly #source: Source;
-  readonly #observe: Observer;
   readonly #events = new Set<string>(EVENT_NAMES);
   #open: OpenStream | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #unwatch: (() => void) | undefined;
 
-  constructor(source: Source, beginning: Omit<Beginning<State>, "canRefresh">, observe: Observer) {
-    this.#source = source;
-    this.token = source.token;
-    this.machine = begin({ ...beginning, canRefresh: typeof source.token === "function" });
-    this.#observe = observe;
+  constructor(
+    readonly key: From,
+    beginning: Omit<Beginning<State>, "canRefresh">,
+  ) {
+    this.token = key.token;
+    this.machine = begin({ ...beginning, canRefresh: typeof key.token === "function" });
   }
 
+  /** Is told of every change, after it has happened. */
+  protected abstract observe(signal: Signal, before: Machine<State>): void;
+
   /** Pass on this event of the application's, too. */
-  listen(event: string): void {
+  protected listen(event: string): void {
     this.#events.add(event);
     this.#open?.listen(event);
   }
 
-  send(signal: Signal): void {
+  protected send(signal: Signal): void {
     const before = this.machine;
     const machine = step(before, signal, { now: Date.now(), random: Math.random(), online: isOnline() });
     if (machine === before) return;
     this.machine = machine;
-    if (machine.attempt !== before.attempt || !isConnecting(machine)) {
+    const isAnew = machine.attempt !== before.attempt;
+    if (isAnew || !isConnecting(machine)) {
       this.#open?.close();
       this.#open = undefined;
     }
-    if (machine.attempt !== before.attempt) void this.#attempt(machine.attempt);
+    if (isAnew) void this.#attempt(machine.attempt);
     this.#arm();
-    this.#observe(signal, before);
-  }
-
-  async #attempt(attempt: number): Promise<void> {
-    const { url, scheme, credentials, transport } = this.#source;
-    const receiver = this.#receiver(attempt);
-    try {
-      const token = typeof this.token === "function" ? await this.token() : this.token;
-      // While the token was asked for, everybody may have gone.
-      if (!this.#isCurrent(attempt)) return;
-      const authorization = token ? `${scheme} ${token}` : null;
-      const { cursor } = this.machine;
-      this.#open = transport.open({ url, cursor, authorization, credentials, events: this.#events }, receiver);
-    } catch {
-      receiver.failed({ status: null, reason: "No token, or no transport." });
-    }
-  }
-
-  #isCurrent(attempt: number): boolean {
-    return attempt === this.machine.attempt && isConnecting(this.machine);
+    this.observe(signal, before);
   }
 
   /** What arrives for an attempt that was given up is dropped. */
-  #receiver(attempt: number): Receiver {
+  async #attempt(attempt: number): Promise<void> {
+    const isCurrent = (): boolean => attempt === this.machine.attempt && isConnecting(this.machine);
     const send = (signal: Signal): void => {
-      if (this.#isCurrent(attempt)) this.send(signal);
+      if (isCurrent()) this.send(signal);
     };
-    return {
-      opened: () => send({ type: "opened" }),
-      received: (event: StreamEvent) => send(read(event)),
-      retry: (milliseconds) => send({ type: "retry", milliseconds }),
-      failed: (failure: Failure) => send({ type: "failed", failure }),
-    };
+    const { url, scheme, credentials, transport } = this.key;
+    try {
+      const token = typeof this.token === "function" ? await this.token() : this.token;
+      // While the token was asked for, everybody may have gone.
+      if (!isCurrent()) return;
+      const authorization = token ? `${scheme} ${token}` : null;
+      this.#open = transport.open(
+        { url, cursor: this.machine.cursor, authorization, credentials, events: this.#events },
+        {
+          opened: () => send({ type: "opened" }),
+          received: (event) => send(read(event)),
+          retry: (milliseconds) => send({ type: "retry", milliseconds }),
+          failed: (failure) => send({ type: "failed", failure }),
+        },
+      );
+    } catch {
+      send({ type: "failed", failure: { status: null, reason: "No token, or no transport." } });
+    }
   }
 
   /** A timer for the deadline, and an ear for the surroundings, as long as there is one. */
@@ -102,10 +95,10 @@ export class Stream<State> {
       this.#unwatch = undefined;
       return;
     }
-    this.#unwatch ??= watch({
-      onWake: (suspect) => this.send({ type: "wake", suspect }),
-      onOffline: () => this.send({ type: "failed", failure: { status: null, reason: "The browser is offline." } }),
-    });
+    this.#unwatch ??= watch(
+      (suspect) => this.send({ type: "wake", suspect }),
+      () => this.send({ type: "failed", failure: { status: null, reason: "The browser is offline." } }),
+    );
     this.#timer = setTimeout(
       () => {
         this.send({ type: "tick" });

@@ -1,17 +1,15 @@
 /** What the page's surroundings tell about its connections: network, visibility, sleep; knows no stream. */
 
-export interface Surroundings {
-  /** The page was looked at again. Where `suspect`, connections of before can't be trusted. */
-  readonly onWake: (suspect: boolean) => void;
-  /** The network is gone, says the browser. */
-  readonly onOffline: () => void;
-}
-
 /** False only where the browser says so: outside of one there may be a `navigator` that knows nothing about it. */
 export const isOnline = (): boolean => (globalThis.navigator as Partial<Navigator> | undefined)?.onLine !== false;
 
-/** Watches until the function that it returns is called. Outside a page there is nothing to watch. */
-export function watch({ onWake, onOffline }: Surroundings): () => void {
+/**
+ * Watches until the function that it returns is called. Outside a page there is nothing to watch.
+ *
+ * `onWake`: the page was looked at again; where `suspect`, connections of before can't be trusted. `onOffline`: the
+ * network is gone, says the browser.
+ */
+export function watch(onWake: (suspect: boolean) => void, onOffline: () => void): () => void {
   if (typeof document === "undefined") return () => undefined;
   const controller = new AbortController();
   const on = (target: EventTarget, event: string, listener: (event: Event) => void): void =>

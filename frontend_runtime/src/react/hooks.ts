@@ -1,9 +1,14 @@
 /** The hooks: a channel's snapshot, a selection of it, a row of it. Knows channels, not how they work. */
-import { useCallback, useDebugValue, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
+import { useCallback, useDebugValue, useEffect, useMemo, useRef, useSyncExternalStore, type RefObject } from "react";
 import type { StateChannel } from "../channel";
 import { findInstance } from "../instances";
-import { IDLE, type ChannelSnapshot } from "../store";
+import { IDLE, type ChannelSnapshot, type Key } from "../store";
 import { loading } from "./loading";
+
+/** What a selector made. */
+interface Shown {
+  readonly selection: unknown;
+}
 
 type AnyChannel<State, Rows extends object = object> = StateChannel<State, Rows>;
 
@@ -27,11 +32,11 @@ export function useChannelState<State>(
   equal: (one: unknown, other: unknown) => boolean = Object.is,
 ): unknown {
   const same = useSameChannel(channel ?? null);
-  const shown = useRef<{ readonly selection: unknown } | null>(null);
+  const shown = useRef<Shown | null>(null);
 
   const [read, readOnServer] = useMemo(() => {
     // eslint-disable-next-line react-hooks/refs -- What is on screen: a selector made in this render gives it back, if equal.
-    const select = memoize(selector, equal, () => shown.current);
+    const select = memoize(selector, equal, shown);
     return [() => select(same?.getSnapshot() ?? IDLE), () => select(same?.getServerSnapshot() ?? IDLE)] as const;
   }, [same, selector, equal]);
 
@@ -59,10 +64,10 @@ export function useChannelInstance<
   type: Type,
   id: string | number | null | undefined,
 ): RowsOf<Channel>[Type] | undefined {
-  const index = channel ? (channel.constructor as typeof StateChannel).instances : null;
+  const index = (channel?.constructor as typeof StateChannel | undefined)?.instances;
   const select = useCallback(
     ({ state }: ChannelSnapshot<unknown>) =>
-      index === null || id === null || id === undefined ? undefined : findInstance(state, index, type, id),
+      index && id !== null && id !== undefined ? findInstance(state, index, type, id) : undefined,
     [index, type, id],
   );
   return useChannelState(channel, select) as RowsOf<Channel>[Type] | undefined;
@@ -86,26 +91,17 @@ const identity = (snapshot: unknown): unknown => snapshot;
 
 /** The same object for channels that describe the same, so that one may be made in every render. */
 function useSameChannel<State>(channel: AnyChannel<State> | null): AnyChannel<State> | null {
-  const key = channel?.key;
-  const token = typeof key?.token === "function" ? "function" : key?.token;
+  const { kind, transport, ...rest } = channel?.key ?? ({} as Partial<Key>);
+  // In JSON a token function is nothing: one made in a render is a new one each time.
+  const description = JSON.stringify(rest);
   const same = useMemo(
     () => channel,
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- All that a key has; a function made in a render is a new one each time.
-    [
-      key?.kind,
-      key?.url,
-      token,
-      key?.scheme,
-      key?.credentials,
-      key?.transport,
-      key?.graceMs,
-      key?.markIntervalMs,
-      key?.retryMs,
-    ],
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- All that a key has.
+    [kind, transport, description],
   );
   useEffect(() => {
-    if (same && channel && same !== channel && token === "function") same.adoptToken(channel);
-  }, [same, channel, token]);
+    if (channel && same !== channel) same?.adoptToken(channel);
+  }, [same, channel]);
   return same;
 }
 
@@ -113,15 +109,14 @@ function useSameChannel<State>(channel: AnyChannel<State> | null): AnyChannel<St
 function memoize<Snapshot>(
   selector: (snapshot: Snapshot) => unknown,
   equal: (one: unknown, other: unknown) => boolean,
-  shown: () => { readonly selection: unknown } | null,
+  shown: Readonly<RefObject<Shown | null>>,
 ): (snapshot: Snapshot) => unknown {
-  let last: { readonly snapshot: Snapshot; readonly selection: unknown } | null = null;
+  let last: (Shown & { readonly snapshot: Snapshot }) | undefined;
   return (snapshot) => {
-    if (last && Object.is(last.snapshot, snapshot)) return last.selection;
-    const before = last ?? shown();
-    const selected = selector(snapshot);
-    const selection = before && equal(before.selection, selected) ? before.selection : selected;
-    last = { snapshot, selection };
-    return selection;
+    if (last?.snapshot === snapshot) return last.selection;
+    const before = last ?? shown.current;
+    const selection = selector(snapshot);
+    last = { snapshot, selection: before && equal(before.selection, selection) ? before.selection : selection };
+    return last.selection;
   };
 }

@@ -11,7 +11,7 @@ const HANDOVER = 5_000;
 /** Fulfilled when the channel has a state, or won't get one. The same promise for the same channel while it waits. */
 export function loading<State>(channel: StateChannel<State, object>): Promise<void> {
   if (typeof window === "undefined") throw new Error("On a server a channel needs `initial`.");
-  const source = (): object => find(channel.key) ?? channel;
+  const source = (): object => find(channel.key) as object; // Nothing is known of none.
   const known = promises.get(source());
   if (known) return known;
   const promise = new Promise<void>((resolve) => {

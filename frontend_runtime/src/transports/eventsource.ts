@@ -6,7 +6,7 @@
  * connection, and closed at the first error.
  */
 import type { Failure } from "../errors";
-import { asker, failureOf, LOST, STREAM, withQuery, type Receiver, type Transport } from "./transport";
+import { carry, failureOf, LOST, STREAM, withQuery, type Ask, type Receiver, type Transport } from "./transport";
 
 export interface EventSourceTransportOptions {
   /** The class to use. The global one if none is given. */
@@ -20,65 +20,51 @@ export function eventSourceTransport(options: EventSourceTransportOptions = {}):
   return {
     open(request, receiver) {
       const { url, cursor, authorization, credentials } = request;
-      const controller = new AbortController();
-      const ask = asker(request, controller.signal, options.fetch);
       const events = new Set(request.events);
       let source: EventSource | undefined;
 
       const receive = (event: Event): void => {
         if (!isMessage(event)) return;
-        receiver.received({ event: event.type, id: event.lastEventId || undefined, data: String(event.data) });
+        receiver.received({ event: event.type, id: event.lastEventId || undefined, data: event.data as string });
       };
-      const start = async (): Promise<void> => {
+      const run = async (ask: Ask, signal: AbortSignal): Promise<Failure> => {
         const answer =
-          authorization === null ? null : await ask(withQuery(url, { ticket: "" }), "POST", "application/json");
-        if (answer && !answer.ok) {
-          receiver.failed(failureOf(answer));
-          return;
-        }
+          authorization === null ? null : await ask(withQuery(url, "ticket", ""), "POST", "application/json");
+        if (answer && !answer.ok) return failureOf(answer);
         const ticket = answer && ((await answer.json()) as { readonly ticket: string }).ticket;
-        if (controller.signal.aborted) return;
-        const address = withQuery(url, { ticket, last_event_id: cursor });
+        if (signal.aborted) return LOST;
+        const address = withQuery(withQuery(url, "ticket", ticket), "last_event_id", cursor);
         source = new (options.EventSource ?? EventSource)(address, { withCredentials: credentials === "include" });
-        // EventSource doesn't tell what the answer was. With a ticket, the next attempt to get one will.
-        watch(source, receiver, async () => (answer ? LOST : failureOf(await ask(url, "HEAD", STREAM))));
         for (const event of events) source.addEventListener(event, receive);
+        const refused = await ended(source, receiver, signal);
+        // EventSource doesn't tell what the answer was. With a ticket, the next attempt to get one will.
+        return refused && !answer ? failureOf(await ask(url, "HEAD", STREAM)) : LOST;
       };
 
-      start().catch(() => receiver.failed(LOST));
-      return {
-        listen(event) {
-          events.add(event);
-          source?.addEventListener(event, receive); // The same one twice is once.
-        },
-        close() {
-          controller.abort();
-          source?.close();
-        },
-      };
+      return carry(request, receiver, options.fetch, run, (event) => {
+        events.add(event);
+        source?.addEventListener(event, receive); // The same one twice is once.
+      });
     },
   };
 }
 
-/** Reports the opening and the end; `explain` finds out why there was no stream. */
-function watch(source: EventSource, receiver: Receiver, explain: () => Promise<Failure>): void {
-  let opened = false;
-  // An event of the stream may be called `open` or `error`, too.
-  source.addEventListener("open", (event) => {
-    if (isMessage(event)) return;
-    opened = true;
-    receiver.opened();
-  });
-  source.addEventListener("error", (event) => {
-    if (isMessage(event)) return;
-    const refused = !opened && source.readyState === 2; // CLOSED: there was an answer, and no stream in it [sse].
-    source.close();
-    if (!refused) receiver.failed(LOST);
-    else
-      explain().then(
-        (failure) => receiver.failed(failure),
-        () => receiver.failed(LOST),
-      );
+/** Fulfilled at the stream's end: true where there was an answer, and no stream in it [sse]. */
+function ended(source: EventSource, receiver: Receiver, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    let opened = false;
+    // An event of the stream may be called `open` or `error`, too.
+    source.addEventListener("open", (event) => {
+      if (isMessage(event)) return;
+      opened = true;
+      receiver.opened();
+    });
+    source.addEventListener("error", (event) => {
+      if (isMessage(event)) return;
+      resolve(!opened && source.readyState === 2); // CLOSED
+      source.close();
+    });
+    signal.addEventListener("abort", () => source.close());
   });
 }
 

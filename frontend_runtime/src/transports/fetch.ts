@@ -1,5 +1,5 @@
 /** Streams by `fetch`: for headers, React Native and Node; knows no protocol. */
-import { asker, failureOf, LOST, STREAM, withQuery, type Transport } from "./transport";
+import { carry, failureOf, LOST, STREAM, withQuery, type Transport } from "./transport";
 
 export interface FetchTransportOptions {
   /** The `fetch` to use; its responses must have a readable `body`. The global one if none is given. */
@@ -9,21 +9,14 @@ export interface FetchTransportOptions {
 /** A transport that sends the token in a header. Make it once: channels share a connection only if they share this. */
 export function fetchTransport(options: FetchTransportOptions = {}): Transport {
   return {
-    open(request, receiver) {
-      const controller = new AbortController();
-      const ask = asker(request, controller.signal, options.fetch);
-      const read = async (): Promise<void> => {
+    // It passes on every event, whoever listens.
+    open: (request, receiver) =>
+      carry(request, receiver, options.fetch, async (ask) => {
         // The cursor as a parameter: a header would have to be allowed by CORS, where only common ones are.
-        const response = await ask(withQuery(request.url, { last_event_id: request.cursor }), "GET", STREAM);
+        const response = await ask(withQuery(request.url, "last_event_id", request.cursor), "GET", STREAM);
         // Loaded when it is first used: pages with an EventSource never need it.
         const { readEvents } = await import("./event-stream");
-        receiver.failed((await readEvents(response, receiver)) ? LOST : failureOf(response));
-      };
-      read().catch(() => receiver.failed(LOST));
-      return {
-        listen: () => undefined, // Every event is passed on.
-        close: () => controller.abort(),
-      };
-    },
+        return (await readEvents(response, receiver)) ? LOST : failureOf(response);
+      }),
   };
 }

@@ -39,12 +39,9 @@ export interface Transport {
 /** No answer, or the end of one. */
 export const LOST: Failure = { status: null };
 
-/** `url` with query parameters; null ones are left out. */
-export function withQuery(url: string, parameters: Readonly<Record<string, string | null>>): string {
-  for (const [name, value] of Object.entries(parameters)) {
-    if (value !== null) url += `${url.includes("?") ? "&" : "?"}${name}=${encodeURIComponent(value)}`;
-  }
-  return url;
+/** `url` with one more query parameter; without it where `value` is null. */
+export function withQuery(url: string, name: string, value: string | null): string {
+  return value === null ? url : `${url}${url.includes("?") ? "&" : "?"}${name}=${encodeURIComponent(value)}`;
 }
 
 /** The media type of a stream. */
@@ -53,16 +50,27 @@ export const STREAM = "text/event-stream";
 /** Sends a request with the method and for the media type given. */
 export type Ask = (url: string, method: string, accept: string) => Promise<Response>;
 
-/** How every transport asks for what belongs to `request`, with a `fetch` of one's own or the global one. */
-export function asker(
+/**
+ * What every transport does: asks for what belongs to `request`, with a `fetch` of one's own or the global one, and
+ * reports what `run` found out in the end. The signal is aborted when the stream is closed.
+ */
+export function carry(
   { authorization, credentials = "same-origin" }: StreamRequest,
-  signal: AbortSignal,
+  receiver: Receiver,
   get = globalThis.fetch,
-): Ask {
-  return (url, method, Accept) => {
+  run: (ask: Ask, signal: AbortSignal) => Promise<Failure>,
+  listen: OpenStream["listen"] = () => undefined,
+): OpenStream {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const ask: Ask = (url, method, Accept) => {
     const headers = { Accept, ...(authorization !== null && { Authorization: authorization }) };
     return get(url, { method, headers, signal, credentials, cache: "no-store" });
   };
+  void run(ask, signal)
+    .catch(() => LOST)
+    .then((failure) => receiver.failed(failure));
+  return { listen, close: () => controller.abort() };
 }
 
 /** What an answer means that is not the one hoped for. */
