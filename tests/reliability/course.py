@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ from random import Random
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import Error, connection, connections
+from django.db import Error, InterfaceError, OperationalError, connection, connections
 
 from tests.convergence.fleet import ServerProcess, WriterProcess
 from tests.convergence.processes import Report, _Run
@@ -84,13 +85,17 @@ class PatientReader(Reader):
             self._stopping.wait(0.1)
 
 
+def _row() -> User:
+    return User.objects.create(username=f"saved-{secrets.token_hex(8)}")
+
+
 class Saving(threading.Thread):
     """Saves a watched row again and again, and times it."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.slowest, self.failed = 0.0, 0
-        self._row = User.objects.create(username="saved-all-the-time")
+        self._row = _row()
         self._ending = threading.Event()
 
     def run(self) -> None:
@@ -101,9 +106,11 @@ class Saving(threading.Thread):
             began = time.monotonic()
             try:
                 self._row.save(update_fields=["first_name"])
-            except Error:
+            except (OperationalError, InterfaceError):
                 self.failed += 1
                 connection.close()
+            except Error:  # a writer has deleted the row
+                self._row = _row()
             else:
                 self.slowest = max(self.slowest, time.monotonic() - began)
         connection.close()
@@ -186,7 +193,7 @@ class Course(_Run):
         returns, snapshots, refusals = (
             sum(new[index] - old[index] for old, new in zip(before, after, strict=True)) for index in range(3)
         )
-        saving._row.delete()
+        User.objects.filter(pk=saving._row.pk).delete()
         return Outcome(
             name, len(clients), returns, refusals, snapshots, self.report.transactions - transactions, exact_after,
             saving.slowest, saving.failed, sum(map(self._memory, self.servers)),
