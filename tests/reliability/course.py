@@ -185,6 +185,7 @@ class Course(_Run):
             for thread in writing:
                 thread.join(60)
             saving.end()
+            connections.close_all()  # the database may be another one by now
         paused = time.monotonic()
         for reader in clients:
             self._settle(reader)

@@ -23,7 +23,15 @@ def prepare(stack: ExitStack, servers: int) -> tuple[tuple[Any, Any, Any], list[
         stack.enter_context(services.mongo_server()),
         stack.enter_context(services.postgresql_server(durable=True)),
     )
-    os.environ.update(own[2].environment)
+    # The database is the server's own: nothing has to be deleted, and no connection to outlive its restart.
+    os.environ.update(
+        own[2].environment,
+        RXSSE_TEST_DATABASE="postgresql",
+        RXSSE_CONVERGENCE_DATABASE="rxsse",
+        RXSSE_CONVERGENCE_PREFIX="rxsse",
+        RXSSE_CONVERGENCE_FLAVOUR="processes",
+        DJANGO_SETTINGS_MODULE="tests.convergence.settings",
+    )
     relays = [(Relay(own[0].port), Relay(own[1].port)) for _ in range(servers + 1)]
     for relay in (each for pair in relays for each in pair):
         stack.callback(relay.close)

@@ -32,13 +32,10 @@ def main() -> int:
 def _run(options: argparse.Namespace, stack: ExitStack) -> None:
     import django
 
-    from tests.convergence.fleet import own_database
-
     # Settings are read when Django is set up: what they name has to run by then.
     from tests.reliability import relay_setup
 
     own, relays = relay_setup.prepare(stack, options.servers)
-    stack.enter_context(own_database("processes", "postgresql"))
     django.setup()
     from django.core.management import call_command
 
