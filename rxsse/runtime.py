@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from rxsse import brokers, caches, capture, feeds, tickets
@@ -101,6 +101,14 @@ class Runtime:
             return engine
         self._fence = Fence(engine, engine.hearing)
         return self._fence
+
+    @property
+    def pings(self) -> dict[str, Callable[[], None]]:
+        """How to ask cache and broker whether they can be reached; opens them at first. They raise `Unavailable`."""
+        with self._lock:
+            self.engine  # noqa: B018 (opens what is asked)
+            assert self._backends is not None
+            return {"cache": self._backends.cache.ping, "broker": self._backends.broker.ping}
 
     def listen(self) -> None:
         """Receive announcements from now on."""

@@ -1,0 +1,233 @@
+"""One run: servers, writers, clients and a save() that is timed, through one fault after another."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from http.client import HTTPException
+from random import Random
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import Error, InterfaceError, OperationalError, connection, connections
+
+from tests.convergence.fleet import ServerProcess, WriterProcess
+from tests.convergence.processes import Report, _Run
+from tests.convergence.reader import Reader
+from tests.convergence.subjects import any_subject
+from tests.reliability.faults import FAULTS
+from tests.reliability.relay import Relay
+from tests.reliability.relay_setup import through
+
+BATCH = 4
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one fault did. Seconds; ``returns`` are connects of clients that were connected before."""
+
+    fault: str
+    clients: int
+    returns: int
+    refusals: int
+    snapshots: int
+    transactions: int
+    exact_after: float
+    slowest_save: float
+    failed_saves: int
+    rss: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.fault}: {self.clients} clients exact {self.exact_after:.1f} s after the writers paused, "
+            f"{self.returns} returns, {self.refusals} refusals, {self.snapshots} snapshots, "
+            f"{self.transactions} transactions, slowest save {1000 * self.slowest_save:.0f} ms, "
+            f"{self.failed_saves} saves failed, servers' memory {self.rss // 1024} MB"
+        )
+
+
+class RelayedServer(ServerProcess):
+    """A server with relays of its own to Redis and MongoDB."""
+
+    def __init__(self, relays: tuple[Relay, Relay]) -> None:
+        self.relays = relays
+        super().__init__()
+
+    def start(self) -> None:
+        through(self.relays)
+        super().start()
+
+    @property
+    def process(self) -> Any:
+        return self._process
+
+
+class PatientReader(Reader):
+    """Counts being refused while something is broken, instead of complaining of it."""
+
+    refusals = 0
+
+    def run(self) -> None:
+        while not self._stopping.is_set() and not self.gone:
+            before = len(self.complaints)
+            try:
+                self._connect()
+            except (OSError, HTTPException, Error):
+                self.refusals += 1
+            finally:
+                connection.close()
+            if self.complaints[before:] and self.complaints[-1].startswith(("500 ", "503 ")):
+                self.complaints.pop()
+                self.refusals += 1
+            self._stopping.wait(0.1)
+
+
+def _row() -> User:
+    return User.objects.create(username=f"saved-{secrets.token_hex(8)}")
+
+
+class Saving(threading.Thread):
+    """Saves a watched row again and again, and times it."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.slowest, self.failed = 0.0, 0
+        self._row = _row()
+        self._ending = threading.Event()
+
+    def run(self) -> None:
+        count = 0
+        while not self._ending.wait(0.02):
+            count += 1
+            self._row.first_name = str(count)
+            began = time.monotonic()
+            try:
+                self._row.save(update_fields=["first_name"])
+            except (OperationalError, InterfaceError):
+                self.failed += 1
+                connection.close()
+            except Error:  # a writer has deleted the row
+                self._row = _row()
+            else:
+                self.slowest = max(self.slowest, time.monotonic() - began)
+        connection.close()
+
+    def end(self) -> None:
+        self._ending.set()
+        self.join(30)
+
+
+class Course(_Run):
+    """Everything that runs; a context manager. The database is there, and Django set up with the first relays."""
+
+    lease_seconds = 2.0
+
+    def __init__(
+        self, stack: ExitStack, own: tuple[Any, Any, Any], relays: list[Any], seed: int, readers: int, writers: int
+    ) -> None:
+        from rest_framework.authtoken.models import Token
+
+        from tests.convergence.writes import readers as users
+
+        self.redis, self.mongo, self.postgresql = own
+        self.relays = relays
+        self.report = Report()
+        self._rng = Random(seed)
+        self._tokens = {user.pk: Token.objects.create(user=user).key for user in users()}
+        self._count = readers
+        self._readers: list[Any] = []
+        self._fleet: Any = self
+        self.servers: list[RelayedServer] = []
+        for pair in relays[1:]:
+            self.servers.append(RelayedServer(pair))
+            stack.callback(self.servers[-1].kill)
+        for server in self.servers:
+            server.wait()
+        through(relays[0])
+        self._writers = [WriterProcess() for _ in range(writers)]
+        for writer in self._writers:
+            stack.callback(writer._process.kill)
+        stack.callback(self.close)
+
+    @property
+    def ports(self) -> list[int]:
+        return [server.port for server in self.servers]
+
+    def any_server(self) -> RelayedServer:
+        return self._rng.choice(self.servers)
+
+    def close(self) -> None:
+        for reader in self._readers:
+            reader.stop()
+        for reader in self._readers:
+            reader.join(20)
+        connections.close_all()
+
+    def endure(self, name: str, seconds: float) -> Outcome:
+        """Break something while everybody writes; returns when every client shows what the serializer returns."""
+        self._recruit()
+        self._connected()
+        clients = list(self._readers)
+        before = [(reader.connects, reader.snapshots, reader.refusals) for reader in clients]
+        transactions = self.report.transactions
+        saving, quiet = Saving(), threading.Event()
+        saving.start()
+        writing = [threading.Thread(target=self._write, args=(writer, quiet), daemon=True) for writer in self._writers]
+        for thread in writing:
+            thread.start()
+        try:
+            FAULTS[name](self, seconds)
+        finally:
+            quiet.set()
+            for thread in writing:
+                thread.join(60)
+            saving.end()
+            connections.close_all()  # the database may be another one by now
+        paused = time.monotonic()
+        for reader in clients:
+            self._settle(reader)
+        exact_after = time.monotonic() - paused
+        after = [(reader.connects, reader.snapshots, reader.refusals) for reader in clients]
+        returns, snapshots, refusals = (
+            sum(new[index] - old[index] for old, new in zip(before, after, strict=True)) for index in range(3)
+        )
+        User.objects.filter(pk=saving._row.pk).delete()
+        return Outcome(
+            name, len(clients), returns, refusals, snapshots, self.report.transactions - transactions, exact_after,
+            saving.slowest, saving.failed, sum(map(self._memory, self.servers)),
+        )  # fmt: skip
+
+    def _recruit(self) -> None:
+        while len(self._readers) < self._count:
+            subject = any_subject(self._rng)
+            if subject is not None:
+                seed = self._rng.randint(0, 2**32)
+                reader = PatientReader(subject, self._tokens[subject.user_id], lambda: self.ports, seed)
+                reader.start()
+                self._readers.append(reader)
+
+    def _connected(self) -> None:
+        """Wait for everybody's first snapshot, so that the fault meets open streams."""
+        deadline = time.monotonic() + 20
+        while not all(reader.gone or reader.snapshots for reader in self._readers):
+            assert time.monotonic() < deadline, "some clients got no snapshot"
+            time.sleep(0.02)
+
+    def _write(self, writer: WriterProcess, quiet: threading.Event) -> None:
+        while not quiet.is_set():
+            with self._lock:
+                seed = self._rng.randint(0, 2**32)
+                self.report.transactions += BATCH
+            writer.begin(BATCH, seed, "all")
+            writer.finish()
+
+    _lock = threading.Lock()
+
+    @staticmethod
+    def _memory(server: RelayedServer) -> int:
+        """Resident kilobytes."""
+        with open(f"/proc/{server.process.pid}/status") as lines:
+            return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
