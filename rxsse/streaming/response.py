@@ -11,6 +11,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from rxsse import wire
 from rxsse.messages import Topic
 from rxsse.streaming.hub import Hub, Hubs
+from rxsse.streaming.places import Place
 from rxsse.streaming.streams import PulledStream
 
 
@@ -19,7 +20,7 @@ class StreamResponse(StreamingHttpResponse):
 
     ``cursor`` is what the client sent as ``Last-Event-ID``, unchecked, None for a client that
     has none: whatever is wrong with it is said in the stream. ``identity`` says who reads, for
-    `Hubs.revoke`. Nothing of ``request`` is kept.
+    `Hubs.revoke`. ``place`` is left when the stream ends. Nothing of ``request`` is kept.
 
     Under `rxsse.asgi` the connection is handed to the hub once the request is finished. Under
     Django's own ASGI handler the response is iterated asynchronously, under WSGI synchronously,
@@ -29,12 +30,19 @@ class StreamResponse(StreamingHttpResponse):
     _iterator: Any  # Django's own, of which its stubs know nothing
 
     def __init__(
-        self, request: HttpRequest, hubs: Hubs, topic: Topic, cursor: str | None = None, identity: object = None
+        self,
+        request: HttpRequest,
+        hubs: Hubs,
+        topic: Topic,
+        cursor: str | None = None,
+        identity: object = None,
+        place: Place | None = None,
     ) -> None:
         self.hubs = hubs
         self.topic = topic
         self.cursor = cursor
         self.identity = identity
+        self.place = place
         self.is_head = request.method == "HEAD"
         # An ASGI request has a scope, a DRF request passes the question on to it.
         self._own: Any = self._iterate_asynchronously() if hasattr(request, "scope") else self._iterate()
@@ -76,4 +84,4 @@ class StreamResponse(StreamingHttpResponse):
             asyncio.run_coroutine_threadsafe(chunks.aclose(), hub.loop).result()
 
     def _stream(self, hub: Hub) -> PulledStream:
-        return PulledStream(hub, self.topic, self.cursor, self.identity)
+        return PulledStream(hub, self.topic, self.cursor, self.identity, self.place)
