@@ -128,6 +128,12 @@ class ChannelView(APIView):
         self.position = -1 if seen else runtime.current().guard.position
         super().initial(request, *args, **kwargs)
 
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """DRF's view and request know each other: by the view, a stream that is never served would keep its place."""
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        del self.response
+        return response
+
     def perform_authentication(self, request: Request) -> None:
         """Look at where the request comes from first: that costs nothing, who sends it is asked the database."""
         if not isinstance(request.accepted_renderer, PageRenderer):

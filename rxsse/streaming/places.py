@@ -69,6 +69,12 @@ class Places:
             self._settle()
             return self._taken.get(key, 0)
 
+    def __len__(self) -> int:
+        """For how many keys streams are open."""
+        with self._lock:
+            self._settle()
+            return len(self._taken)
+
     def _settle(self) -> None:
         for _ in range(len(self._left)):
             for key in self._left.popleft():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, StreamingHttpResponse
@@ -44,8 +45,11 @@ class StreamResponse(StreamingHttpResponse):
         self.identity = identity
         self.place = place
         self.is_head = request.method == "HEAD"
+        # What is iterated doesn't know the response: in a cycle, one that is never served would keep its place.
+        streams = partial(PulledStream, topic=topic, wanted=cursor, identity=identity, place=place)
         # An ASGI request has a scope, a DRF request passes the question on to it.
-        self._own: Any = self._iterate_asynchronously() if hasattr(request, "scope") else self._iterate()
+        iterate: Any = _iterate_asynchronously if hasattr(request, "scope") else _iterate
+        self._own: Any = iterate(hubs, None if self.is_head else streams)
         # Django's GZipMiddleware leaves a response alone that has an encoding. Otherwise it would hold events back
         # in its compressor until they fill a block.
         super().__init__(self._own, headers={**wire.HEADERS, "Content-Encoding": "identity"})
@@ -59,29 +63,28 @@ class StreamResponse(StreamingHttpResponse):
         # Django's wrapper around the iterator would leave it to the garbage collector to end the stream.
         return self._own if self._iterator is self._own and self.is_async else super().__aiter__()
 
-    async def _iterate_asynchronously(self) -> AsyncIterator[bytes]:
-        if self.is_head:
-            return
-        chunks = self._stream(self.hubs.here()).chunks()
-        try:
-            async for chunk in chunks:
-                yield chunk
-        finally:
-            await chunks.aclose()
 
-    def _iterate(self) -> Iterator[bytes]:
-        if self.is_head:
-            return
-        hub = self.hubs.background()
-        chunks = self._stream(hub).chunks()
-        try:
-            while True:
-                try:
-                    yield asyncio.run_coroutine_threadsafe(anext(chunks), hub.loop).result()
-                except StopAsyncIteration:
-                    return
-        finally:
-            asyncio.run_coroutine_threadsafe(chunks.aclose(), hub.loop).result()
+async def _iterate_asynchronously(hubs: Hubs, streams: Callable[[Hub], PulledStream] | None) -> AsyncIterator[bytes]:
+    if streams is None:
+        return
+    chunks = streams(hubs.here()).chunks()
+    try:
+        async for chunk in chunks:
+            yield chunk
+    finally:
+        await chunks.aclose()
 
-    def _stream(self, hub: Hub) -> PulledStream:
-        return PulledStream(hub, self.topic, self.cursor, self.identity, self.place)
+
+def _iterate(hubs: Hubs, streams: Callable[[Hub], PulledStream] | None) -> Iterator[bytes]:
+    if streams is None:
+        return
+    hub = hubs.background()
+    chunks = streams(hub).chunks()
+    try:
+        while True:
+            try:
+                yield asyncio.run_coroutine_threadsafe(anext(chunks), hub.loop).result()
+            except StopAsyncIteration:
+                return
+    finally:
+        asyncio.run_coroutine_threadsafe(chunks.aclose(), hub.loop).result()
