@@ -1,6 +1,7 @@
-"""Opens very many streams and silent connections at one server, and says what that costs: `python -m tests.hostile.crowd`.
+"""Opens very many connections at one server and says what that costs: `python -m tests.hostile.crowd`.
 
-``--connections N`` (10,000): streams, then as many connections that never ask for anything. Needs ``ulimit -n`` above N.
+``--connections N`` (10,000): streams, streams with a limit, then connections that never ask for anything. Needs
+``ulimit -n`` above N.
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ def _measure(name: str, number: int) -> None:
                 others.wait_for_writes(20)
             kept = more / max(1, len(let_in)) / 1_000
             print(
-                f"{what}: {number} in {seconds:.0f} s, {len(let_in)} let in, {more / 1e6:.0f} MB more ({kept:.1f} KB each), "
-                f"bystanders {others.worst:.2f} s late at most",
+                f"{what}: {number} in {seconds:.0f} s, {len(let_in)} let in, {more / 1e6:.0f} MB more "
+                f"({kept:.1f} KB each), bystanders {others.worst:.2f} s late at most",
                 flush=True,
             )
 
