@@ -69,7 +69,8 @@ class StreamingHandler(ASGIHandler):
             return None
         del response["Content-Encoding"]  # meant for middleware only [rfc9110 §8.4.1]
         await send({"type": "http.response.start", "status": response.status_code, "headers": _headers(response)})
-        return deliver(response.hubs.here(), response.topic, response.cursor, response.identity, receive, send)
+        hub = response.hubs.here()
+        return deliver(hub, response.topic, response.cursor, response.identity, receive, send, response.place)
 
     async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
         """Answer a request whose body is read; to channels, so many at once as there are places."""

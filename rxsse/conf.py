@@ -110,6 +110,15 @@ class Settings:
     CONNECT_THREADS: int = 32
     """Readers let in at once by a process: each takes a thread and a database connection (PostgreSQL has 100)."""
 
+    STREAMS_PER_USER: int | None = None
+    """Streams that a user may have open at once in a process; one more is 429. None: no limit."""
+
+    STREAMS_PER_ADDRESS: int | None = None
+    """Streams that an address may have open at once in a process (mind ``NUM_PROXIES``). None: no limit."""
+
+    REFUSALS_PER_ADDRESS: int | None = None
+    """Requests of an address that a process refuses (401, 403, 404) in a minute before it is 429. None: no limit."""
+
     DERIVE_THREADS: int = 2
     """Threads (and database connections) that derive states in a serving process."""
 
@@ -147,9 +156,11 @@ def _check(key: str, value: Any, wanted: str) -> None:
     else:
         whole = isinstance(value, int) and not isinstance(value, bool)
         fits = (whole or (wanted == "float" and isinstance(value, float))) and 0 <= value < inf
+        if wanted == "int | None":  # 0 turns things off elsewhere: here it would turn everybody away
+            fits = whole and value > 0
     if not fits:
         rule = "a non-empty string" if wanted.startswith("str") else f"a non-negative, finite {wanted}"
-        rule = "True or False" if wanted == "bool" else rule
+        rule = {"bool": "True or False", "int | None": "None or a whole number from 1 on"}.get(wanted, rule)
         raise DeclarationError(f"RXSSE[{key!r}] is {value!r}; give {rule}")
 
 

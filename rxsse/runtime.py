@@ -21,6 +21,7 @@ from rxsse.deriving.inbox import Inbox
 from rxsse.deriving.owning import Backends
 from rxsse.feeds.base import BaseFeed
 from rxsse.guarding.guard import Guard
+from rxsse.limits import Limits
 from rxsse.messages import Change
 from rxsse.streaming.hub import Hubs
 
@@ -59,6 +60,7 @@ class Runtime:
         self.settings = settings
         self.feed = feeds.create(settings)
         self.tickets = tickets.create(settings)
+        self.limits = Limits(settings)
         self.inbox = Inbox()
         self.watching = Watching(self.feed)
         # Hears the feed before owners do: no patch overtakes what revokes it.

@@ -92,8 +92,14 @@ class ChannelView(APIView):
         cursor = request.headers.get("Last-Event-ID") or request.query_params.get("last_event_id")
         hubs = runtime.current().hubs
         reader = reader_of(request, self.channel, kwargs, self.position)
-        _spend_ticket(request)  # last: a request that is refused uses no ticket up
-        return StreamResponse(request._request, hubs, topic, cursor, reader)
+        place = runtime.current().limits.place_for(request, reader) if request.method == "GET" else None
+        try:
+            _spend_ticket(request)  # last: a request that is refused uses no ticket up
+        except Exception:
+            if place is not None:
+                place.leave()
+            raise
+        return StreamResponse(request._request, hubs, topic, cursor, reader, place)
 
     def post(self, request: Request, **kwargs: Any) -> Response:
         """A ticket for whoever may open the stream (PROTOCOL, "Tickets")."""
@@ -121,6 +127,19 @@ class ChannelView(APIView):
         seen = getattr(request._request, "_cached_user", None) is not None
         self.position = -1 if seen else runtime.current().guard.position
         super().initial(request, *args, **kwargs)
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """DRF's view and request know each other: by the view, a stream that is never served would keep its place."""
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        del self.response
+        return response
+
+    def perform_authentication(self, request: Request) -> None:
+        """Look at where the request comes from first: that costs nothing, who sends it is asked the database."""
+        if not isinstance(request.accepted_renderer, PageRenderer):
+            streams = isinstance(request.accepted_renderer, StreamRenderer) and request.method == "GET"
+            runtime.current().limits.check_address(request, stream=streams)
+        super().perform_authentication(request)
 
     def get_authenticators(self) -> list[Any]:
         if TicketAuthentication.applies_to(self.request):
@@ -156,7 +175,9 @@ class ChannelView(APIView):
     def handle_exception(self, exc: Exception) -> Response:
         """DRF's error body, as JSON whatever was asked for: an event stream has no form for it."""
         self._answer_in_json()
-        return super().handle_exception(exc)
+        response = super().handle_exception(exc)
+        runtime.current().limits.note_answer(self.request, response.status_code)
+        return response
 
     def _answer_in_json(self) -> None:
         self.request.accepted_renderer = JSONRenderer()

@@ -66,6 +66,15 @@ def test_a_wrong_value_is_named_with_the_rule(key: str, value: Any) -> None:
         read({key: value})
 
 
+@pytest.mark.parametrize("key", ["STREAMS_PER_USER", "STREAMS_PER_ADDRESS", "REFUSALS_PER_ADDRESS"])
+def test_a_limit_is_none_or_lets_somebody_in(key: str) -> None:
+    assert getattr(read({key: 1}), key) == 1
+    assert getattr(read({key: None}), key) is None
+    for value in (0, -1, 1.5, True, "10"):
+        with pytest.raises(DeclarationError, match=rf"RXSSE\['{key}'\] is .*; give None or a whole number from 1 on"):
+            read({key: value})
+
+
 def test_a_whole_number_will_do_for_seconds() -> None:
     assert read({"MARK_SECONDS": 15, "REDIS_URL": None}).MARK_SECONDS == 15
 

@@ -10,11 +10,18 @@ from typing import Any
 from rxsse.messages import Topic
 from rxsse.streaming import uvicorn
 from rxsse.streaming.hub import Hub
+from rxsse.streaming.places import Place
 from rxsse.streaming.streams import PulledStream, PushedStream, Receive, Send
 
 
 def deliver(
-    hub: Hub, topic: Topic, wanted: str | None, identity: object, receive: Receive, send: Send
+    hub: Hub,
+    topic: Topic,
+    wanted: str | None,
+    identity: object,
+    receive: Receive,
+    send: Send,
+    place: Place | None = None,
 ) -> Coroutine[Any, Any, None]:
     """The rest of a connection whose response has started: await it.
 
@@ -22,8 +29,8 @@ def deliver(
     """
     cycle = uvicorn.recognise(send)
     if cycle is not None:
-        return PushedStream(hub, topic, wanted, identity, send, cycle).run(receive)
-    return _deliver_plainly(PulledStream(hub, topic, wanted, identity), receive, send)
+        return PushedStream(hub, topic, wanted, identity, send, cycle, place).run(receive)
+    return _deliver_plainly(PulledStream(hub, topic, wanted, identity, place), receive, send)
 
 
 async def _deliver_plainly(stream: PulledStream, receive: Receive, send: Send) -> None:

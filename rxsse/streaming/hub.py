@@ -167,6 +167,8 @@ class Hub:
 
     def leave(self, stream: Stream) -> None:
         """Forget ``stream``."""
+        if stream.place is not None:
+            stream.place.leave()
         known = stream in self.streams
         self.streams.pop(stream, None)
         self.blocked.pop(stream, None)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, StreamingHttpResponse
@@ -11,6 +12,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from rxsse import wire
 from rxsse.messages import Topic
 from rxsse.streaming.hub import Hub, Hubs
+from rxsse.streaming.places import Place
 from rxsse.streaming.streams import PulledStream
 
 
@@ -19,7 +21,7 @@ class StreamResponse(StreamingHttpResponse):
 
     ``cursor`` is what the client sent as ``Last-Event-ID``, unchecked, None for a client that
     has none: whatever is wrong with it is said in the stream. ``identity`` says who reads, for
-    `Hubs.revoke`. Nothing of ``request`` is kept.
+    `Hubs.revoke`. ``place`` is left when the stream ends. Nothing of ``request`` is kept.
 
     Under `rxsse.asgi` the connection is handed to the hub once the request is finished. Under
     Django's own ASGI handler the response is iterated asynchronously, under WSGI synchronously,
@@ -29,15 +31,25 @@ class StreamResponse(StreamingHttpResponse):
     _iterator: Any  # Django's own, of which its stubs know nothing
 
     def __init__(
-        self, request: HttpRequest, hubs: Hubs, topic: Topic, cursor: str | None = None, identity: object = None
+        self,
+        request: HttpRequest,
+        hubs: Hubs,
+        topic: Topic,
+        cursor: str | None = None,
+        identity: object = None,
+        place: Place | None = None,
     ) -> None:
         self.hubs = hubs
         self.topic = topic
         self.cursor = cursor
         self.identity = identity
+        self.place = place
         self.is_head = request.method == "HEAD"
+        # What is iterated doesn't know the response: in a cycle, one that is never served would keep its place.
+        streams = partial(PulledStream, topic=topic, wanted=cursor, identity=identity, place=place)
         # An ASGI request has a scope, a DRF request passes the question on to it.
-        self._own: Any = self._iterate_asynchronously() if hasattr(request, "scope") else self._iterate()
+        iterate: Any = _iterate_asynchronously if hasattr(request, "scope") else _iterate
+        self._own: Any = iterate(hubs, None if self.is_head else streams)
         # Django's GZipMiddleware leaves a response alone that has an encoding. Otherwise it would hold events back
         # in its compressor until they fill a block.
         super().__init__(self._own, headers={**wire.HEADERS, "Content-Encoding": "identity"})
@@ -51,29 +63,28 @@ class StreamResponse(StreamingHttpResponse):
         # Django's wrapper around the iterator would leave it to the garbage collector to end the stream.
         return self._own if self._iterator is self._own and self.is_async else super().__aiter__()
 
-    async def _iterate_asynchronously(self) -> AsyncIterator[bytes]:
-        if self.is_head:
-            return
-        chunks = self._stream(self.hubs.here()).chunks()
-        try:
-            async for chunk in chunks:
-                yield chunk
-        finally:
-            await chunks.aclose()
 
-    def _iterate(self) -> Iterator[bytes]:
-        if self.is_head:
-            return
-        hub = self.hubs.background()
-        chunks = self._stream(hub).chunks()
-        try:
-            while True:
-                try:
-                    yield asyncio.run_coroutine_threadsafe(anext(chunks), hub.loop).result()
-                except StopAsyncIteration:
-                    return
-        finally:
-            asyncio.run_coroutine_threadsafe(chunks.aclose(), hub.loop).result()
+async def _iterate_asynchronously(hubs: Hubs, streams: Callable[[Hub], PulledStream] | None) -> AsyncIterator[bytes]:
+    if streams is None:
+        return
+    chunks = streams(hubs.here()).chunks()
+    try:
+        async for chunk in chunks:
+            yield chunk
+    finally:
+        await chunks.aclose()
 
-    def _stream(self, hub: Hub) -> PulledStream:
-        return PulledStream(hub, self.topic, self.cursor, self.identity)
+
+def _iterate(hubs: Hubs, streams: Callable[[Hub], PulledStream] | None) -> Iterator[bytes]:
+    if streams is None:
+        return
+    hub = hubs.background()
+    chunks = streams(hub).chunks()
+    try:
+        while True:
+            try:
+                yield asyncio.run_coroutine_threadsafe(anext(chunks), hub.loop).result()
+            except StopAsyncIteration:
+                return
+    finally:
+        asyncio.run_coroutine_threadsafe(chunks.aclose(), hub.loop).result()

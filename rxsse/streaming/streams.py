@@ -17,6 +17,7 @@ from rxsse import wire
 from rxsse.messages import Topic
 from rxsse.streaming import uvicorn
 from rxsse.streaming.hub import Hub
+from rxsse.streaming.places import Place
 from rxsse.streaming.topics import HotTopic
 from rxsse.subscription import READ_BYTES, State, Subscription
 
@@ -32,15 +33,31 @@ INSIST_SECONDS = 1.0
 class Stream(ABC):
     """A connection's end of a subscription. Used from the hub's event loop only."""
 
-    __slots__ = ("__weakref__", "heard", "held", "hot", "hub", "identity", "rotates", "subscription", "topic", "waits")
+    __slots__ = (
+        "__weakref__",
+        "heard",
+        "held",
+        "hot",
+        "hub",
+        "identity",
+        "place",
+        "rotates",
+        "subscription",
+        "topic",
+        "waits",
+    )
 
-    def __init__(self, hub: Hub, topic: Topic, wanted: str | None, identity: object) -> None:
+    def __init__(
+        self, hub: Hub, topic: Topic, wanted: str | None, identity: object, place: Place | None = None
+    ) -> None:
         self.hub = hub
         self.topic = topic
         self.hot: HotTopic | None = None
         self.subscription = Subscription(wanted)
         self.identity = identity
         """Who reads, for `Hub.revoke` and the guard; means nothing here."""
+        self.place = place
+        """What it takes of a limit, if of any."""
         self.heard = hub.now
         """When the client was last written to."""
         self.held = False
@@ -89,8 +106,17 @@ class PushedStream(Stream):
 
     __slots__ = ("_cycle", "_kept", "_last", "_over", "_send", "_task")
 
-    def __init__(self, hub: Hub, topic: Topic, wanted: str | None, identity: object, send: Send, cycle: Any) -> None:
-        super().__init__(hub, topic, wanted, identity)
+    def __init__(
+        self,
+        hub: Hub,
+        topic: Topic,
+        wanted: str | None,
+        identity: object,
+        send: Send,
+        cycle: Any,
+        place: Place | None = None,
+    ) -> None:
+        super().__init__(hub, topic, wanted, identity, place)
         self._send = send
         self._cycle = cycle
         self._kept: bool = cycle.keep_alive
@@ -233,8 +259,10 @@ class PulledStream(Stream):
 
     __slots__ = ("_given", "_over", "_reader")
 
-    def __init__(self, hub: Hub, topic: Topic, wanted: str | None, identity: object) -> None:
-        super().__init__(hub, topic, wanted, identity)
+    def __init__(
+        self, hub: Hub, topic: Topic, wanted: str | None, identity: object, place: Place | None = None
+    ) -> None:
+        super().__init__(hub, topic, wanted, identity, place)
         self._given: list[bytes] = []
         self._reader: asyncio.Future[None] | None = None
         self._over = False
