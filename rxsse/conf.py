@@ -113,6 +113,9 @@ class Settings:
     DERIVE_THREADS: int = 2
     """Threads (and database connections) that derive states in a serving process."""
 
+    STATUS_SECONDS: float = 5.0
+    """Seconds between two reports, in Redis, of what a serving process holds, for ``rxsse_status``; 0: none."""
+
 
 _current: Settings | None = None
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, unquote
 
 import orjson
 
@@ -52,6 +52,16 @@ class Topic:
     def name(self) -> str:
         """One string for keys of caches and brokers; different topics never share it."""
         return "/".join(quote(part, safe="") for part in (self.channel, self.anchor, self.audience))
+
+    @classmethod
+    def parse(cls, name: str) -> Self:
+        """The topic of that `name`; a list's ``kwargs`` are text then. Raises `ProtocolError`."""
+        parts = [unquote(part) for part in name.split("/")]
+        if len(parts) != 3 or not parts[0]:
+            raise ProtocolError(
+                f"{name!r} is no topic's name; it has the form 'channel/anchor/audience', percent-encoded"
+            )
+        return cls(parts[0], parts[1], parts[2], dict(parse_qsl(parts[1], keep_blank_values=True)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,3 +120,18 @@ def test_different_topics_have_different_names(one: tuple[str, str, str], other:
 def test_how_a_topic_was_addressed_does_not_make_another_topic() -> None:
     assert Topic("c", "1", kwargs={"pk": 1}) == Topic("c", "1", kwargs={"slug": "one"})
     assert len({Topic("c", "1", kwargs={"pk": 1}), Topic("c", "1")}) == 1
+
+
+@given(st.text(min_size=1), st.text(), st.text())
+def test_a_topic_is_found_again_by_its_name(channel: str, anchor: str, audience: str) -> None:
+    assert Topic.parse(Topic(channel, anchor, audience).name) == Topic(channel, anchor, audience)
+
+
+def test_a_list_is_found_again_with_its_arguments() -> None:
+    assert Topic.parse(Topic("app.Tasks", "done=&year=2026", "7").name).kwargs == {"done": "", "year": "2026"}
+
+
+@pytest.mark.parametrize("name", ["", "a", "a/b", "a/b/c/d", "/b/c"])
+def test_what_is_no_name_of_a_topic_is_refused(name: str) -> None:
+    with pytest.raises(ProtocolError, match="no topic's name"):
+        Topic.parse(name)

@@ -70,6 +70,16 @@ class Engine:
         self._workers.submit(read)
         return future
 
+    @property
+    def owner(self) -> str:
+        """What this process signs its leases with."""
+        return self._owner
+
+    @property
+    def topics(self) -> Sequence[HotTopic]:
+        """What is hot here, at this moment."""
+        return tuple(self._topics.values())
+
     # --- from the broker -----------------------------------------------------------------
 
     def fanned_out(self, topic_name: str, fanout: Fanout) -> None:

@@ -51,6 +51,12 @@ class HotTopic:
         self.wanted_until = 0.0
         """Monotonic time until which the topic stays hot without a sink."""
 
+    def describe(self) -> tuple[str, Cursor | None, bool]:
+        """Whether this process owns or follows the topic, what its readers were told, and whether that is stale."""
+        role = self._role
+        part = "opening" if role is None else "owner" if isinstance(role, Owned) else "follower"
+        return part, self._outlet.cursor, self._outlet.stale or self._failing
+
     # --- from outside --------------------------------------------------------------------
 
     def add(self, sink: Sink) -> Future[Cursor]:
