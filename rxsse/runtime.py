@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from rxsse import brokers, caches, capture, feeds, presence, tickets
@@ -23,7 +24,7 @@ from rxsse.deriving.owning import Backends
 from rxsse.feeds.base import BaseFeed
 from rxsse.guarding.fence import Fence
 from rxsse.guarding.guard import Guard
-from rxsse.inside import reporting
+from rxsse.inside import measuring, reporting
 from rxsse.messages import Change
 from rxsse.source import Source
 from rxsse.streaming.hub import Hubs
@@ -76,6 +77,7 @@ class Runtime:
         self._fence: Fence | None = None
         self._hubs: Hubs | None = None
         self._backends: Backends | None = None
+        measuring.install(settings, partial(self.describe, None))
 
     @property
     def cache(self) -> BaseCache:
@@ -122,10 +124,10 @@ class Runtime:
         engine = self._engine
         return None if engine is None else engine.owner
 
-    def describe(self) -> dict[str, Any] | None:
+    def describe(self, limit: int | None = reporting.TOPICS) -> dict[str, Any] | None:
         """What this process holds (see `rxsse.inside.reporting`); None while it owns and serves nothing."""
         engine = self._engine
-        return None if engine is None else reporting.describe(engine, self._hubs)
+        return None if engine is None else reporting.describe(engine, self._hubs, limit)
 
     def listen(self) -> None:
         """Receive announcements from now on."""

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable
 from typing import ParamSpec
 
+from rxsse import probes
 from rxsse.capture.ledger import bounded
 from rxsse.feeds.base import BaseFeed
 from rxsse.messages import Announcement, Change, Phase
@@ -108,6 +109,7 @@ class Transaction:
                 self._prepared = self._feed.prepare(announcement)
             except Exception:
                 complain("The feed took no PREPARED")
+            probes.to.announced(Phase.PREPARED.value, self._prepared)
 
     def commit(self, changes: tuple[Change, ...]) -> None:
         """Say COMMITTED, with the ``changes`` as known now unless readers have been told just these."""
@@ -139,3 +141,6 @@ class Transaction:
             self._feed.commit(Announcement(self._id, phase, self._database, changes))
         except Exception:
             complain(f"The feed took no {phase.value.upper()}")
+            probes.to.announced(phase.value, False)
+        else:
+            probes.to.announced(phase.value, True)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rxsse import patches
+from rxsse import patches, probes
 from rxsse.brokers.base import BaseBroker
 from rxsse.caches.base import BaseCache, Stored
 from rxsse.conf import Settings
@@ -61,6 +61,7 @@ class Owned:
         self._head = Cursor("", 0)
         self._logged = 0
         self._checkpointed = 0
+        self._audits = False
         self._blind_until = 0.0  # monotonic time until which a writer may not know; 0 once the state was read since
         self.recheck_after = 0.0
         """Seconds after which the state must be read whole: until then a writer may not know that it is watched."""
@@ -68,7 +69,11 @@ class Owned:
     @property
     def waiting(self) -> bool:
         """Whether there are changes to derive."""
-        return self._mailbox.waiting
+        return self._mailbox.waiting or self._audits
+
+    def audit(self) -> None:
+        """Have the next `refresh` compare the whole state with the database, and say what it finds."""
+        self._audits = True
 
     def spoil(self) -> None:
         """Have the next `refresh` compare the whole state with the database (reconcile)."""
@@ -124,6 +129,7 @@ class Owned:
         self._backends.cache.begin(self.topic, head, state, replacing=replacing)
         self._derivation.take()
         self._logged = self._checkpointed = 0
+        probes.to.began(self.topic, head)
         return head
 
     # --- deriving ------------------------------------------------------------------------
@@ -156,10 +162,12 @@ class Owned:
         return self._head, self._derivation.encode()
 
     def _derive(self, whole: bool = False) -> None:
+        started = time.monotonic()
         settled = self._mailbox.open()
+        audits, self._audits = self._audits, False
         # A transaction that nobody announced may be in the snapshot: reading only what was announced would split it.
         blind, seeing = self._blind_until > 0, time.monotonic() >= self._blind_until
-        if settled.whole and self._head.epoch and self._backends.cache.head(self.topic) != self._head:
+        if (settled.whole or audits) and self._head.epoch and self._backends.cache.head(self.topic) != self._head:
             raise Conflict(f"the log of {self.topic.name} is not where this process left it")
 
         def collect() -> Dirt:
@@ -168,7 +176,7 @@ class Owned:
             except Unavailable:
                 return Dirt(whole=True)
             more = self._mailbox.meanwhile()
-            return Dirt((*settled.changes, *more.changes), whole or blind or settled.whole or more.whole)
+            return Dirt((*settled.changes, *more.changes), whole or blind or settled.whole or more.whole, audits)
 
         try:
             self._derivation.refresh(collect)
@@ -180,6 +188,26 @@ class Owned:
             self._mailbox.close(self._derivation.concerns, self._labels | labels)
         if seeing:
             self._blind_until = 0.0
+        self._tell(time.monotonic() - started)
+        self._learn(labels)
+
+    def _tell(self, seconds: float) -> None:
+        """Have what the refresh did counted, and what an audit found logged."""
+        drift = self._derivation.drift
+        probes.to.derived(self.topic, seconds, self._derivation.read_whole)
+        if drift is None:
+            return
+        probes.to.audited(self.topic, self._head, drift)
+        if drift:
+            logger.warning(
+                "%s at %s differed from the database by %d operations that nobody announced",
+                self.topic.name,
+                self._head,
+                drift,
+                extra=probes.about(self.topic, self._head),
+            )
+
+    def _learn(self, labels: frozenset[str]) -> None:
         if not labels <= self._labels:
             # Until now nobody announced changes to these; what happened since the snapshot is unknown.
             _learned[self.topic.channel] = labels | _learned.get(self.topic.channel, frozenset())
@@ -202,6 +230,7 @@ class Owned:
         self._head = cursor
         self._logged += 1
         self._checkpointed += len(patch)
+        probes.to.appended(self.topic, cursor, len(patch))
         self._fan_out(Fanout(Kind.PATCH, cursor.epoch, cursor.revision, patch))
 
     def _fan_out(self, fanout: Fanout) -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import Future
 
+from rxsse import probes
 from rxsse.cursors import Cursor
 from rxsse.deriving.following import Followed
 from rxsse.deriving.outlet import Outlet, answer
@@ -118,7 +119,8 @@ class HotTopic:
         if isinstance(role, Owned):
             if now >= self._audit:
                 self._audit = now + self._audit_pause()
-                role.spoil()
+                role.audit()
+                self.wake()
             if self._recheck is not None and now >= self._recheck:
                 self._recheck = None
                 role.spoil()
@@ -284,6 +286,7 @@ class HotTopic:
         """Say so, keep what is known, and try again later."""
         if isinstance(error, _NotYet):
             return
+        probes.to.failed(self.topic, type(error).__name__)
         if isinstance(error, DeriveError):
             logger.error("%s", error, exc_info=error)
         else:

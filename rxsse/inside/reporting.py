@@ -29,8 +29,8 @@ TOPICS = 1_000
 _LIVES = 3  # reports that may be missed before a process counts as gone
 
 
-def describe(engine: Engine, hubs: Hubs | None) -> dict[str, Any]:
-    """What this process holds, as JSON values; see docs/operations.md for the members."""
+def describe(engine: Engine, hubs: Hubs | None, limit: int | None = TOPICS) -> dict[str, Any]:
+    """What this process holds, as JSON values, naming ``limit`` topics; see docs/operations.md for the members."""
     census: Mapping[str, Readers] = {} if hubs is None else hubs.census()
     topics = [_topic(hot.topic.name, hot.describe(), census) for hot in engine.topics]
     topics.sort(key=lambda topic: (-topic["streams"], topic["topic"]))
@@ -41,7 +41,7 @@ def describe(engine: Engine, hubs: Hubs | None) -> dict[str, Any]:
         "at": round(time.time(), 3),
         "streams": sum(readers.streams for readers in census.values()),
         "hot": len(topics),
-        "topics": topics[:TOPICS],
+        "topics": topics[:limit],
     }
 
 

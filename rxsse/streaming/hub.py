@@ -15,7 +15,7 @@ from math import inf
 from random import uniform
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rxsse import wire
+from rxsse import probes, wire
 from rxsse.conf import Settings, get_settings
 from rxsse.source import Source
 from rxsse.streaming import uvicorn
@@ -163,6 +163,7 @@ class Hub:
         elif hot in self._cooling:
             self._cooling.pop(hot).cancel()
         stream.hot, stream.topic = hot, hot.topic
+        probes.to.opened(hot.topic)
         hot.join(stream)
         if cold:
             hot.activate()
@@ -175,8 +176,10 @@ class Hub:
         hot = stream.hot
         if hot is None:
             return
-        if known and self.guard is not None:
-            self.guard.left(stream)
+        if known:
+            probes.to.ended(hot.topic)
+            if self.guard is not None:
+                self.guard.left(stream)
         hot.leave(stream)
         if not hot.streams and not hot.closed and hot not in self._cooling and not self.closed:
             self._cooling[hot] = self.call_later(self.settings.COOL_SECONDS, self.drop, hot)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from rxsse import wire
+from rxsse import probes, wire
 from rxsse.cursors import Cursor
 from rxsse.exceptions import DeriveError, Gone, Unavailable
 from rxsse.messages import Topic
@@ -120,6 +120,7 @@ class HotTopic:
         if self._round:
             self._grown = True
             return
+        probes.to.offered(self.topic, len(self.streams))
         self._round = list(self.streams)
         self._round.reverse()
         self._walk()

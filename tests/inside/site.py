@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import HttpResponse
 from django.urls import path
+from prometheus_client import generate_latest
 
 from rxsse import StateChannel
 from rxsse.inside.views import status_view
@@ -32,8 +34,14 @@ class InsideTeams(StateChannel):
         return Team.objects.filter(name__startswith=self.kwargs["name"])
 
 
+def metrics(request: Any) -> HttpResponse:
+    """As a project would export them."""
+    return HttpResponse(generate_latest(), content_type="text/plain")
+
+
 urlpatterns = [
     path("team/<int:pk>/", InsideTeam.as_view()),
     path("teams/<str:name>/", InsideTeams.as_view()),
     path("status/", status_view),
+    path("metrics/", metrics),
 ]

@@ -25,7 +25,11 @@ def status() -> dict[str, Any]:
 def reader(port: int, url: str) -> Connection:
     """A stream that shows its state."""
     stream = Connection(port, url)
-    stream.until(lambda client: client.state is not None, "the snapshot")
+    try:
+        stream.until(lambda client: client.state is not None, "the snapshot")
+    except BaseException:
+        stream.close()
+        raise
     return stream
 
 
