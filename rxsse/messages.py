@@ -119,26 +119,32 @@ def _array(value: Any) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """One transaction's changes. COMMITTED without changes refers to the PREPARED of the same id."""
+    """One transaction's changes. COMMITTED without changes refers to the PREPARED of the same id.
+
+    ``trace`` is the writer's trace context, where traces are wanted; nothing depends on it.
+    """
 
     id: str
     phase: Phase
     database: str
     changes: tuple[Change, ...] = ()
+    trace: str = ""
 
     def encode(self) -> bytes:
         changes = [change.as_json() for change in self.changes]
-        return orjson.dumps([self.id, self.phase.value, self.database, changes])
+        trace = [self.trace] if self.trace else []
+        return orjson.dumps([self.id, self.phase.value, self.database, changes, *trace])
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
         """Raise `ProtocolError` on anything that `encode()` does not write."""
         try:
-            id_, phase, database, changes = orjson.loads(body)
+            id_, phase, database, changes, *more = orjson.loads(body)
+            (trace,) = more or [""]
             read = tuple(Change.from_json(change) for change in _array(changes))
-            return cls(_text(id_), Phase(phase), _text(database), read)
+            return cls(_text(id_), Phase(phase), _text(database), read, _text(trace))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise ProtocolError("not an announcement: expected [id, phase, database, changes]") from error
+            raise ProtocolError("not an announcement: expected [id, phase, database, changes, trace?]") from error
 
 
 class Kind(StrEnum):
@@ -160,18 +166,22 @@ class Fanout:
     epoch: str = ""
     revision: int = 0
     body: bytes = b""
+    trace: str = ""
+    """What led to it, where traces are wanted: one word."""
 
     def encode(self) -> bytes:
-        return b"%s %s %d\n%s" % (self.kind.value.encode(), self.epoch.encode(), self.revision, self.body)
+        trace = b" " + self.trace.encode() if self.trace else b""
+        return b"%s %s %d%s\n%s" % (self.kind.value.encode(), self.epoch.encode(), self.revision, trace, self.body)
 
     @classmethod
     def decode(cls, message: bytes) -> Self:
         """Raise `ProtocolError` on anything that `encode()` does not write."""
         head, newline, body = message.partition(b"\n")
         try:
-            kind, epoch, revision = head.decode("ascii").split(" ")
-            if not newline or str(int(revision)) != revision or revision.startswith("-"):
+            kind, epoch, revision, *more = head.decode("ascii").split(" ")
+            (trace,) = more or [""]
+            if not newline or str(int(revision)) != revision or revision.startswith("-") or (more and not trace):
                 raise ValueError
-            return cls(Kind(kind), epoch, int(revision), body)
+            return cls(Kind(kind), epoch, int(revision), body, trace)
         except ValueError as error:
-            raise ProtocolError("not a fan-out message: expected 'kind epoch revision' and a body") from error
+            raise ProtocolError("not a fan-out message: expected 'kind epoch revision trace?' and a body") from error

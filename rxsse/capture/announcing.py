@@ -90,7 +90,7 @@ def watching(model: str) -> BaseFeed | None:
 class Transaction:
     """One transaction on its way over the feed; every method is called at most once, in this order."""
 
-    __slots__ = ("_changes", "_database", "_feed", "_given", "_id", "_prepared")
+    __slots__ = ("_changes", "_database", "_feed", "_given", "_id", "_prepared", "_trace")
 
     def __init__(self, feed: BaseFeed, database: str) -> None:
         self._feed = feed
@@ -99,14 +99,18 @@ class Transaction:
         self._given: tuple[Change, ...] = ()
         self._changes: tuple[Change, ...] = ()  # the same, bounded
         self._prepared = False
+        self._trace = ""
 
     def prepare(self, changes: tuple[Change, ...]) -> None:
         """Say PREPARED, and wait until readers can know it; nothing where there are no changes."""
         self._given, self._changes = changes, bounded(changes)
         if self._changes:
-            announcement = Announcement(self._id, Phase.PREPARED, self._database, self._changes)
             try:
-                self._prepared = self._feed.prepare(announcement)
+                with probes.to.span("rxsse.announce"):
+                    self._trace = probes.to.carried()
+                    changes = self._changes
+                    announcement = Announcement(self._id, Phase.PREPARED, self._database, changes, self._trace)
+                    self._prepared = self._feed.prepare(announcement)
             except Exception:
                 complain("The feed took no PREPARED")
             probes.to.announced(Phase.PREPARED.value, self._prepared)
@@ -138,7 +142,7 @@ class Transaction:
 
     def _say(self, phase: Phase, changes: tuple[Change, ...]) -> None:
         try:
-            self._feed.commit(Announcement(self._id, phase, self._database, changes))
+            self._feed.commit(Announcement(self._id, phase, self._database, changes, self._trace))
         except Exception:
             complain(f"The feed took no {phase.value.upper()}")
             probes.to.announced(phase.value, False)

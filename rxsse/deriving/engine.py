@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 
+from rxsse import probes
 from rxsse.cursors import Cursor
 from rxsse.deriving.outlet import answer
 from rxsse.deriving.owning import Backends
@@ -85,7 +86,8 @@ class Engine:
     def fanned_out(self, topic_name: str, fanout: Fanout) -> None:
         hot = self._topics.get(topic_name)
         if hot is not None:
-            hot.deliver(fanout)
+            with probes.to.span("rxsse.receive", hot.topic, (fanout.trace,) if fanout.trace else ()):
+                hot.deliver(fanout)
 
     def gap(self, reason: str) -> None:
         logger.info("comparing every topic with its log: %s", reason)

@@ -140,7 +140,12 @@ class Owned:
         Raises `Gone`, `DeriveError`, `Unavailable`, and `Conflict` where another process wrote the log.
         What could not be appended is kept for the next call.
         """
-        self._derive()
+        with probes.to.span("rxsse.refresh", self.topic, self._mailbox.traces):
+            self._refresh()
+
+    def _refresh(self) -> None:
+        with probes.to.span("rxsse.derive", self.topic):
+            self._derive()
         operations = self._derivation.operations
         if not operations:
             return
@@ -225,13 +230,14 @@ class Owned:
 
     def _append(self, patch: bytes) -> None:
         cursor = self._head.next()
-        self._backends.cache.append(self.topic, cursor, patch)
+        with probes.to.span("rxsse.append", self.topic):
+            self._backends.cache.append(self.topic, cursor, patch)
         self._derivation.take()  # it is in the log: whatever happens now, it must not be said again
         self._head = cursor
         self._logged += 1
         self._checkpointed += len(patch)
         probes.to.appended(self.topic, cursor, len(patch))
-        self._fan_out(Fanout(Kind.PATCH, cursor.epoch, cursor.revision, patch))
+        self._fan_out(Fanout(Kind.PATCH, cursor.epoch, cursor.revision, patch, probes.to.carried()))
 
     def _fan_out(self, fanout: Fanout) -> None:
         # Here first: this process's readers need not wait for the broker, whose echo then says nothing new.

@@ -51,12 +51,16 @@ class HotTopic:
         self._replaying: dict[Cursor, list[Stream]] = {}
         self._snapshot: tuple[Cursor, bytes, bytes] | None = None
         self._round: list[Stream] = []
+        self._traces: list[str] = []
         self._grown = False
 
     # --- Sink: any thread ----------------------------------------------------------------
 
     def patched(self, topic: Topic, cursor: Cursor, patch: bytes) -> None:
         self._hub.post(self, self._add, Ring.patched, cursor, patch)
+        trace = probes.to.carried()
+        if trace:
+            self._hub.post(self, self._traces.append, trace)
 
     def began(self, topic: Topic, cursor: Cursor, reason: str) -> None:
         self._hub.post(self, self._add, Ring.began, cursor, reason)
@@ -120,10 +124,12 @@ class HotTopic:
         if self._round:
             self._grown = True
             return
+        traces, self._traces = self._traces, []
         probes.to.offered(self.topic, len(self.streams))
         self._round = list(self.streams)
         self._round.reverse()
-        self._walk()
+        with probes.to.span("rxsse.offer", self.topic, traces):
+            self._walk()
 
     def _walk(self) -> None:
         walking = self._round

@@ -10,7 +10,6 @@ from django.core import checks
 
 from rxsse.inside import measuring
 
-
 NUMBER = "E030"
 
 
