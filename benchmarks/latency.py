@@ -60,8 +60,9 @@ class Floor:
         self._redis = redis.Redis.from_url(os.environ["RXSSE_TEST_REDIS_URL"])
         mongo: pymongo.MongoClient[Any] = pymongo.MongoClient(os.environ["RXSSE_TEST_MONGO_URL"])
         database = mongo.get_default_database()
-        self._patches = database.get_collection(f"floor.patches.{os.getpid()}", write_concern=pymongo.WriteConcern(1))
-        self._topics = database.get_collection(f"floor.topics.{os.getpid()}", write_concern=pymongo.WriteConcern("majority"))
+        name = f"floor.{os.getpid()}"
+        self._patches = database.get_collection(f"{name}.patches", write_concern=pymongo.WriteConcern(1))
+        self._topics = database.get_collection(f"{name}.topics", write_concern=pymongo.WriteConcern("majority"))
         self._topics.insert_one({"_id": "topic", "head": 0})
         self._count = 0
         self.times: Times = []

@@ -6,6 +6,7 @@ backend carries the same thing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -111,6 +112,15 @@ def _text(value: Any) -> str:
     return value
 
 
+_TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # [trace-context §3.2]
+
+
+def _trace(value: Any) -> str:
+    if not _TRACE.fullmatch(_text(value)):
+        raise ValueError
+    return str(value)
+
+
 def _array(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise TypeError
@@ -140,9 +150,9 @@ class Announcement:
         """Raise `ProtocolError` on anything that `encode()` does not write."""
         try:
             id_, phase, database, changes, *more = orjson.loads(body)
-            (trace,) = more or [""]
+            (trace,) = map(_trace, more) if more else ("",)
             read = tuple(Change.from_json(change) for change in _array(changes))
-            return cls(_text(id_), Phase(phase), _text(database), read, _text(trace))
+            return cls(_text(id_), Phase(phase), _text(database), read, trace)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ProtocolError("not an announcement: expected [id, phase, database, changes, trace?]") from error
 
@@ -179,8 +189,8 @@ class Fanout:
         head, newline, body = message.partition(b"\n")
         try:
             kind, epoch, revision, *more = head.decode("ascii").split(" ")
-            (trace,) = more or [""]
-            if not newline or str(int(revision)) != revision or revision.startswith("-") or (more and not trace):
+            (trace,) = map(_trace, more) if more else ("",)
+            if not newline or str(int(revision)) != revision or revision.startswith("-"):
                 raise ValueError
             return cls(Kind(kind), epoch, int(revision), body, trace)
         except ValueError as error:

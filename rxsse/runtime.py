@@ -19,14 +19,13 @@ from rxsse.caches.base import BaseCache
 from rxsse.checks.deployment import check_processes
 from rxsse.conf import Settings, get_settings
 from rxsse.deriving.engine import Engine
+from rxsse.deriving.hearing import Fence
 from rxsse.deriving.inbox import Inbox
 from rxsse.deriving.owning import Backends
 from rxsse.feeds.base import BaseFeed
-from rxsse.guarding.fence import Fence
 from rxsse.guarding.guard import Guard
 from rxsse.inside import measuring, reporting
 from rxsse.messages import Change
-from rxsse.source import Source
 from rxsse.streaming.hub import Hubs
 
 logger = logging.getLogger("rxsse")
@@ -96,7 +95,7 @@ class Runtime:
                 broker = brokers.create(self.settings)
                 self._backends = Backends(self.settings, self.feed, self.cache, broker, self.inbox, self.watching.watch)
                 self._engine = Engine(self._backends)
-                broker.listen(self._engine)
+                broker.listen(self._fenced(self._engine))
             return self._engine
 
     @property
@@ -107,15 +106,15 @@ class Runtime:
                 # Servers don't run Django's checks; this one is about them.
                 for problem in check_processes():
                     logger.warning("%s", problem)
-                self._hubs = Hubs(self._fenced(self.engine), guard=self.guard)
+                self._hubs = Hubs(self.engine, guard=self.guard)
                 self._reporter.start(self.engine, self._hubs)
             return self._hubs
 
-    def _fenced(self, engine: Engine) -> Source:
-        """The engine as the serving side meets it. An owner of this process has read the feed before he speaks."""
+    def _fenced(self, engine: Engine) -> Engine | Fence:
+        """The engine as the broker meets it."""
         if self.settings.REDIS_URL is None:
             return engine
-        self._fence = Fence(engine, self.feed)
+        self._fence = Fence(engine, engine.hearing)
         return self._fence
 
     @property

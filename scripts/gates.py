@@ -1,6 +1,6 @@
-"""Runs every gate and every test in two lanes at once, then sums up; knows the tools, not the code.
+"""Runs every gate and every test in three lanes at once, then sums up; knows the tools, not the code.
 
-Most tests wait for servers most of the time, so two lanes take little more than half as long as one.
+Most tests wait for servers most of the time, so three lanes keep two cores busy.
 What a gate prints is shown when it is done. Exits nonzero where any of them failed. ``--lint`` leaves
 the tests out.
 """
@@ -34,18 +34,28 @@ LINT = {
     "floors (import-linter)": ["lint-imports", "--no-logo"],
 }
 
-# Everything runs on SQLite, and everything but these again on PostgreSQL. They meet no database of the tests' own;
-# tests/thirdparty starts a run of its own inside, which would drop the database of the one around it.
+# The page in a browser, against servers that bring their own database.
+IN_CHROMIUM = "tests/e2e"
+CONVERGENCE = "tests/convergence"
+
+# Everything else runs on SQLite, and all but these again on PostgreSQL. They meet no database of the tests' own, or
+# bring one of each kind; tests/thirdparty starts a run of its own inside, which would drop the database around it.
 WITHOUT_DATABASE = [
     "tests/brokers",
     "tests/caches",
+    "tests/codegen",
     "tests/conformance",
+    "tests/convergence/test_embedded.py",
+    "tests/convergence/test_outbox.py",
+    "tests/convergence/test_processes.py",
+    "tests/deriving/test_hearing.py",
     "tests/example",
     "tests/feeds/test_awareness.py",
     "tests/feeds/test_lines.py",
     "tests/feeds/test_memory.py",
     "tests/feeds/test_redis_faults.py",
     "tests/outbox/test_processes.py",
+    "tests/streaming",
     "tests/test_conf.py",
     "tests/test_cursors.py",
     "tests/test_messages.py",
@@ -55,6 +65,7 @@ WITHOUT_DATABASE = [
     "tests/test_subscription.py",
     "tests/test_wire.py",
     "tests/thirdparty",
+    "tests/tickets/test_processes.py",
 ]
 
 
@@ -117,8 +128,19 @@ def lint() -> list[Result]:
 def on_postgresql() -> list[Result]:
     if "PGHOST" not in os.environ:
         return []
-    others = [f"--ignore={path}" for path in WITHOUT_DATABASE]
+    others = [f"--ignore={path}" for path in (IN_CHROMIUM, *WITHOUT_DATABASE)]
     return [pytest("tests on PostgreSQL", others, RXSSE_TEST_DATABASE="postgresql")]
+
+
+def on_sqlite() -> list[Result]:
+    return [pytest("tests on SQLite", [f"--ignore={path}" for path in (IN_CHROMIUM, CONVERGENCE)])]
+
+
+def with_own_databases() -> list[Result]:
+    return [
+        python("tests in Chromium", "pytest", "--color=no", IN_CHROMIUM),
+        pytest("tests of convergence", [CONVERGENCE]),
+    ]
 
 
 def front_ends() -> list[Result]:
@@ -134,10 +156,13 @@ def front_ends() -> list[Result]:
 
 def tests() -> list[Result]:
     python("coverage: forget the last run", "coverage", "erase")
-    with ThreadPoolExecutor(2) as lanes:
-        first = lanes.submit(lambda: [pytest("tests on SQLite")])
-        second = lanes.submit(lambda: [*lint(), *front_ends(), *on_postgresql()])
-        results = [*second.result(), *first.result()]
+    with ThreadPoolExecutor(3) as pool:
+        lanes = [
+            pool.submit(lambda: [*lint(), *on_postgresql()]),
+            pool.submit(on_sqlite),
+            pool.submit(lambda: [*front_ends(), *with_own_databases()]),
+        ]
+        results = [result for lane in lanes for result in lane.result()]
     python("coverage", "coverage", "combine", "--quiet")
     python("coverage, all floors", "coverage", "report")
     floors = ",".join(whole_floors())

@@ -135,3 +135,22 @@ def test_a_list_is_found_again_with_its_arguments() -> None:
 def test_what_is_no_name_of_a_topic_is_refused(name: str) -> None:
     with pytest.raises(ProtocolError, match="no topic's name"):
         Topic.parse(name)
+
+
+TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
+
+
+@pytest.mark.parametrize("trace", ["", TRACE])
+def test_a_trace_goes_with_what_processes_tell_each_other(trace: str) -> None:
+    told = Announcement("a", Phase.PREPARED, "default", (), trace)
+    assert Announcement.decode(told.encode()) == told
+    fanout = Fanout(Kind.PATCH, "e", 1, b"[]", trace)
+    assert Fanout.decode(fanout.encode()) == fanout
+
+
+@pytest.mark.parametrize("trace", ["", TRACE[:-1], TRACE + "0", TRACE.upper(), f"{TRACE} {TRACE}"])
+def test_what_is_no_trace_is_refused(trace: str) -> None:
+    with pytest.raises(ProtocolError):
+        Announcement.decode(json.dumps(["a", "prepared", "default", [], trace]).encode())
+    with pytest.raises(ProtocolError):
+        Fanout.decode(f"patch e 1 {trace}\n[]".encode())

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 
 from rxsse import probes
 from rxsse.cursors import Cursor
+from rxsse.deriving.hearing import Hearing
 from rxsse.deriving.outlet import answer
 from rxsse.deriving.owning import Backends
 from rxsse.deriving.topics import HotTopic
@@ -31,6 +32,7 @@ class Engine:
 
     def __init__(self, backends: Backends) -> None:
         self._backends = backends
+        self.hearing = Hearing(backends.feed)
         self._workers = Workers(backends.settings.DERIVE_THREADS)
         self._owner = secrets.token_hex(8)
         self._topics: dict[str, HotTopic] = {}
@@ -64,7 +66,10 @@ class Engine:
 
         def read() -> None:
             try:
-                answer(future, self._backends.cache.since(topic, cursor))
+                patches = self._backends.cache.since(topic, cursor)
+                if self._backends.cache.shared:
+                    self.hearing.hear()
+                answer(future, patches)
             except Exception as error:
                 answer(future, error)
 
@@ -88,6 +93,11 @@ class Engine:
         if hot is not None:
             with probes.to.span("rxsse.receive", hot.topic, (fanout.trace,) if fanout.trace else ()):
                 hot.deliver(fanout)
+
+    def knows(self, topic_name: str, fanout: Fanout) -> bool:
+        """Whether readers were told this before, or nobody reads it here."""
+        hot = self._topics.get(topic_name)
+        return hot is None or hot.knows(fanout)
 
     def gap(self, reason: str) -> None:
         logger.info("comparing every topic with its log: %s", reason)
@@ -141,7 +151,7 @@ class Engine:
             self._start()
             hot = self._topics.get(topic.name)
             if hot is None or hot.ended:
-                hot = HotTopic(topic, self._backends, self._workers, self._owner)
+                hot = HotTopic(topic, self._backends, self._workers, self._owner, self.hearing)
                 self._topics[topic.name] = hot
             return hot
 

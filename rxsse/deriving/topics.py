@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from rxsse import probes
 from rxsse.cursors import Cursor
 from rxsse.deriving.following import Followed
+from rxsse.deriving.hearing import Hearing
 from rxsse.deriving.outlet import Outlet, answer
 from rxsse.deriving.owning import Backends, Owned
 from rxsse.deriving.workers import Workers
@@ -31,11 +32,12 @@ Snapshot = tuple[Cursor, bytes]
 class HotTopic:
     """One topic that somebody in this process reads."""
 
-    def __init__(self, topic: Topic, backends: Backends, workers: Workers, owner: str) -> None:
+    def __init__(self, topic: Topic, backends: Backends, workers: Workers, owner: str, hearing: Hearing) -> None:
         self.topic = topic
         self._backends = backends
         self._workers = workers
         self._owner = owner
+        self._hearing = hearing
         self._lock = threading.Lock()
         self._scheduled = False
         self._role: Owned | Followed | None = None
@@ -141,6 +143,12 @@ class HotTopic:
         elif fanout.kind is Kind.RELEASED:
             self.contend()
 
+    def knows(self, fanout: Fanout) -> bool:
+        """Whether every sink was told this before."""
+        cursor = self._outlet.cursor
+        told = cursor is not None and cursor.epoch == fanout.epoch and fanout.revision <= cursor.revision
+        return told and fanout.kind is Kind.PATCH
+
     def _fall_behind(self) -> None:
         self._behind = True
         self.wake()
@@ -243,6 +251,8 @@ class HotTopic:
         assert cursor is not None
         missing = self._backends.cache.since(self.topic, cursor)
         head = self._backends.cache.head(self.topic) if missing is None else None
+        if self._backends.cache.shared:
+            self._hearing.hear()
         if missing is not None:
             self._outlet.replay(cursor, missing)
         elif head is None:
@@ -268,6 +278,8 @@ class HotTopic:
 
     def _answer(self, role: Owned | Followed) -> None:
         found = role.snapshot()
+        if isinstance(role, Followed):
+            self._hearing.hear()
         for waiter in self._take_waiters():
             answer(waiter, found)
 

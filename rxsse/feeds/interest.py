@@ -124,8 +124,9 @@ class Interest:
                 pipeline.expire(self._key, KEY_HOLDS)
             else:
                 pipeline.hdel(self._key, self._name)
-            pipeline.execute()
-        return bool(models) and self._name.encode() not in alive
+            replies = pipeline.execute()
+        # HSET answers how many fields are new: it may have been lost since it was read.
+        return bool(models) and (self._name.encode() not in alive or bool(replies[-2]))
 
     def _read(self, client: redis.Redis, *, asking: bool = False) -> tuple[float, Mapping[bytes, bytes]]:
         """The server's time in seconds, and the hash as it is; ``asking`` leaves word that a writer will rely on it."""

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 import redis
@@ -371,6 +372,24 @@ def test_interest_is_renewed_and_its_loss_noticed(
     client.delete(f"{prefix}:interest")  # as an eviction would
     until(lambda: any("watched" in gap for gap in recorder.gaps))
     assert writer.is_watched("app.thing")
+
+
+def test_the_loss_of_interest_is_noticed_at_whatever_moment(
+    open_feed: Open, redis_url: str, client: redis.Redis, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also between the look at what is there and the renewal: a writer may have asked in between."""
+    feed = open_feed(redis_url)
+    feed.watch(["app.thing"])
+    read = feed._interest._read
+
+    def read_then_lose(*args: Any, **options: Any) -> Any:
+        found = read(*args, **options)
+        client.delete(f"{prefix}:interest")
+        return found
+
+    assert not feed._interest.renew()
+    monkeypatch.setattr(feed._interest, "_read", read_then_lose)
+    assert feed._interest.renew()
 
 
 # --- processes -----------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from rxsse import runtime
-from rxsse.messages import Announcement, Fanout, Kind, Phase
 from tests.domain.models import Team
 from tests.inside.support import reader
 from tests.inside.test_metrics import installation, rename
@@ -73,14 +72,6 @@ def test_a_rollback_leaves_no_trace_beyond_the_writer(settings: Any, exporter: I
                 transaction.set_rollback(True)
         rename(team, "2", stream)
     assert not spans(exporter, request.get_span_context().trace_id).keys() - {"request", "rxsse.announce"}
-
-
-def test_the_trace_goes_with_what_processes_tell_each_other() -> None:
-    for trace_ in ("", "00-1-2-01"):
-        told = Announcement("a", Phase.PREPARED, "default", (), trace_)
-        assert Announcement.decode(told.encode()) == told
-        fanout = Fanout(Kind.PATCH, "e", 1, b"[]", trace_)
-        assert Fanout.decode(fanout.encode()) == fanout
 
 
 @pytest.mark.slow
