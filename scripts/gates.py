@@ -55,6 +55,7 @@ WITHOUT_DATABASE = [
     "tests/feeds/test_memory.py",
     "tests/feeds/test_redis_faults.py",
     "tests/outbox/test_processes.py",
+    "tests/presence",
     "tests/streaming",
     "tests/test_conf.py",
     "tests/test_cursors.py",

@@ -84,7 +84,9 @@ class Owned:
         try:
             self._backends.watch(self._name, frozenset())
         except Unavailable:
-            logger.info("writers go on announcing for %s until what they know expires", self.topic.name)
+            logger.info(
+                "writers go on announcing for %s until what they know expires", self.topic.name, extra=self._about()
+            )
 
     # --- opening -------------------------------------------------------------------------
 
@@ -109,7 +111,7 @@ class Owned:
         try:
             logged = _replay(stored)
         except PatchError:
-            logger.error("the log of %s does not fit together", self.topic.name, exc_info=True)
+            logger.error("the log of %s does not fit together", self.topic.name, exc_info=True, extra=self._about())
             return self._begin_anew(state, stored.cursor.epoch)
         self._head = stored.head
         operations = patches.diff(logged, patches.loads(state))
@@ -209,8 +211,11 @@ class Owned:
                 self.topic.name,
                 self._head,
                 drift,
-                extra=probes.about(self.topic, self._head),
+                extra=self._about(),
             )
+
+    def _about(self) -> dict[str, object]:
+        return probes.about(self.topic, self._head if self._head.epoch else None)
 
     def _learn(self, labels: frozenset[str]) -> None:
         if not labels <= self._labels:
@@ -246,7 +251,7 @@ class Owned:
             self._backends.broker.publish(self.topic, fanout)
         except Unavailable:
             # Other processes will find the gap and read the log.
-            logger.warning("fan-out is unavailable; %s goes to this process only", self.topic.name)
+            logger.warning("fan-out is unavailable; %s goes to this process only", self.topic.name, extra=self._about())
 
     def _keep_log_short(self) -> None:
         """Store a checkpoint once replaying the log would cost more than reading a new one."""

@@ -169,7 +169,7 @@ class HotTopic:
         except (DeriveError, Unavailable) as error:
             self._fail(error)
         except Exception as error:
-            logger.exception("deriving %s failed unexpectedly", self.topic.name)
+            logger.exception("deriving %s failed unexpectedly", self.topic.name, extra=self._about())
             self._fail(DeriveError(str(error)))
         finally:
             with self._lock:
@@ -300,9 +300,9 @@ class HotTopic:
             return
         probes.to.failed(self.topic, type(error).__name__)
         if isinstance(error, DeriveError):
-            logger.error("%s", error, exc_info=error)
+            logger.error("%s", error, exc_info=error, extra=self._about())
         else:
-            logger.warning("%s", error)
+            logger.warning("%s", error, extra=self._about())
         if self._outlet.cursor is None:
             self.end(error)
             return
@@ -322,7 +322,7 @@ class HotTopic:
         self._retry = min(self._retry * 2, _LAST_RETRY)
 
     def _step_down(self, why: str) -> None:
-        logger.info("giving up %s: %s", self.topic.name, why)
+        logger.info("giving up %s: %s", self.topic.name, why, extra=self._about())
         if isinstance(self._role, Owned):
             self._role.close()
         self._role, self._contend = None, True
@@ -332,7 +332,7 @@ class HotTopic:
         try:
             self._backends.cache.drop(self.topic)
         except Unavailable:
-            logger.info("the log of %s will run out by itself", self.topic.name)
+            logger.info("the log of %s will run out by itself", self.topic.name, extra=self._about())
         if self._outlet.cursor is None:
             self.end(self._gone())
         else:
@@ -354,7 +354,10 @@ class HotTopic:
                 self._backends.cache.release(self.topic, self._owner)
                 self._backends.broker.publish(self.topic, Fanout(Kind.RELEASED))
         except Unavailable:
-            logger.info("the lease of %s will run out by itself", self.topic.name)
+            logger.info("the lease of %s will run out by itself", self.topic.name, extra=self._about())
+
+    def _about(self) -> dict[str, object]:
+        return probes.about(self.topic, self._outlet.cursor)
 
     def _audit_pause(self) -> float:
         seconds = self._backends.settings.AUDIT_SECONDS

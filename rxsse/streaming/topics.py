@@ -212,7 +212,7 @@ class HotTopic:
     def _fail(self, streams: Iterable[Stream], error: Exception) -> None:
         """Nothing of ``error`` reaches a client: it may quote rows that the client must not see."""
         if not isinstance(error, (Gone, DeriveError, Unavailable)):
-            logger.error("The source of topic %s failed", self.topic.name, exc_info=error)
+            logger.error("The source of topic %s failed", self.topic.name, exc_info=error, extra=self._about())
         if isinstance(error, Gone):
             self._each(streams, lambda stream: stream.finish(wire.gone()))
         else:
@@ -228,9 +228,12 @@ class HotTopic:
 
     def _give_up(self, stream: Stream) -> None:
         """One stream's trouble is not the others'."""
-        logger.exception("A stream of topic %s could not go on", self.topic.name)
+        logger.exception("A stream of topic %s could not go on", self.topic.name, extra=self._about())
         self.leave(stream)
         self._hub.call_soon(stream.cut)  # in a turn of its own, as it may raise as well
+
+    def _about(self) -> dict[str, object]:
+        return probes.about(self.topic, None if self.ring is None else self.ring.cursor)
 
     def _ask(self, call: Callable[[], Future[Any]], answer: Callable[..., None], *context: Any) -> None:
         try:

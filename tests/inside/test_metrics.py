@@ -136,3 +136,26 @@ def test_without_the_package_it_is_said_and_everything_works(
     with installation(settings, METRICS=True, AUDIT_SECONDS=0) as port, reader(port, f"/team/{team.pk}/") as stream:
         rename(team, "1", stream)
     assert "prometheus_client is not installed" in caplog.text
+
+
+def test_a_failure_is_logged_with_topic_and_revision(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """The table is away for a moment."""
+    team = Team.objects.create(name="0")
+    before = value("rxsse_failures_total", error="DeriveError") + value("rxsse_failures_total", error="Unavailable")
+
+    def failed() -> bool:
+        now = value("rxsse_failures_total", error="DeriveError") + value("rxsse_failures_total", error="Unavailable")
+        return now > before
+
+    with installation(settings, METRICS=True, AUDIT_SECONDS=0.1) as port, reader(port, f"/team/{team.pk}/") as stream:
+        cursor = stream.client.last_id
+        with connection.cursor() as raw:
+            raw.execute("ALTER TABLE domain_team RENAME TO domain_team_away")
+            try:
+                until(failed)
+            finally:
+                raw.execute("ALTER TABLE domain_team_away RENAME TO domain_team")
+        stream.until(lambda client: "reset" in client.names)
+    records = [record for record in caplog.records if record.name == "rxsse.deriving" and hasattr(record, "revision")]
+    assert {f"{record.epoch}.{record.revision}" for record in records} >= {cursor}  # type: ignore[attr-defined]
+    assert {record.channel for record in records} == {InsideTeam.label}  # type: ignore[attr-defined]
