@@ -11,7 +11,7 @@ from prometheus_client import generate_latest
 from rxsse import StateChannel
 from rxsse.inside.views import status_view
 from tests.domain.models import Team
-from tests.domain.serializers import TeamSerializer
+from tests.domain.serializers import ProfileSerializer, TeamSerializer
 
 
 class InsideTeam(StateChannel):
@@ -20,6 +20,13 @@ class InsideTeam(StateChannel):
 
     def has_permission(self, user: Any, pk: int) -> bool:
         return True
+
+
+class InsideProfile(InsideTeam):
+    """Has a text of any length."""
+
+    class Meta:
+        anchor = ProfileSerializer()
 
 
 class InsideTeams(StateChannel):
@@ -41,6 +48,7 @@ def metrics(request: Any) -> HttpResponse:
 
 urlpatterns = [
     path("team/<int:pk>/", InsideTeam.as_view()),
+    path("profile/<int:pk>/", InsideProfile.as_view()),
     path("teams/<str:name>/", InsideTeams.as_view()),
     path("status/", status_view),
     path("metrics/", metrics),

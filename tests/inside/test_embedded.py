@@ -14,7 +14,7 @@ from django.test import Client
 
 from rxsse import runtime
 from rxsse.asgi import get_asgi_application
-from tests.domain.models import Team
+from tests.domain.models import Profile, Team
 from tests.inside.support import only, printed, reader
 from tests.streaming.support import serving
 from tests.waiting import until
@@ -69,18 +69,19 @@ def test_nobody_else_does(port: int) -> None:
 
 def test_a_client_that_does_not_read_is_shown(port: int) -> None:
     staff = User.objects.create(username="staff", is_staff=True)
-    team = Team.objects.create(name="1000")
-    with reader(port, f"/team/{team.pk}/") as stream, reader(port, f"/team/{team.pk}/") as other:
+    profile = Profile.objects.create(user=staff)
+    with reader(port, f"/profile/{profile.pk}/") as stream, reader(port, f"/profile/{profile.pk}/") as other:
+        texts = (str(n) + "x" * 200_000 for n in range(1_000))
 
         def blocked() -> bool:
-            team.name = str(int(team.name[:4]) + 1) + "x" * 200_000
-            team.save()
-            other.until(lambda client: client.state["name"] == team.name)
+            profile.bio = next(texts)
+            profile.save()
+            other.until(lambda client: client.state["bio"] == profile.bio)
             topic = only(answer(port, staff)[1])
             return bool(topic["lag"] > 0 and topic["held_by"][0]["blocked"] == 1)
 
         until(blocked, "one that lags")
-        stream.until(lambda client: client.state["name"] == team.name)
+        stream.until(lambda client: client.state["bio"] == profile.bio)
         until(lambda: only(answer(port, staff)[1])["lag"] == 0)
 
 
