@@ -222,11 +222,15 @@ class Reading:
 
     def rebuild(self) -> Tree:
         """Build the tree; one that is as it was stays, so that the rows that hang on it do."""
-        context = {"request": self._request, "view": self.channel, "format": None}
-        tree = build(_bind(self.channel.anchor(), context))
+        tree = build(self.serializer())
         if self.tree is None or outline(tree.node) != outline(self.tree.node):
             self.tree = tree
         return self.tree
+
+    def serializer(self) -> BaseSerializer[Any]:
+        """A copy of the anchor with this topic's context, bound to nothing yet."""
+        context = {"request": self._request, "view": self.channel, "format": None}
+        return _bind(self.channel.anchor(), context)
 
     def load_user(self) -> frozenset[tuple[str, str]]:
         """Load the audience's user anew; returns the rows of it that the state depends on. Raises `Gone`."""

@@ -122,6 +122,15 @@ class Settings:
     DERIVE_THREADS: int = 2
     """Threads (and database connections) that derive states in a serving process."""
 
+    STATUS_SECONDS: float = 5.0
+    """Seconds between two reports, in Redis, of what a serving process holds, for ``rxsse_status``; 0: none."""
+
+    METRICS: bool = False
+    """Count, for Prometheus, what happens inside; needs ``rxsse[metrics]``."""
+
+    TRACES: bool = False
+    """Make OpenTelemetry spans from the commit to the streams; needs ``rxsse[metrics]``."""
+
 
 _current: Settings | None = None
 

@@ -6,11 +6,12 @@ backend carries the same thing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, unquote
 
 import orjson
 
@@ -52,6 +53,16 @@ class Topic:
     def name(self) -> str:
         """One string for keys of caches and brokers; different topics never share it."""
         return "/".join(quote(part, safe="") for part in (self.channel, self.anchor, self.audience))
+
+    @classmethod
+    def parse(cls, name: str) -> Self:
+        """The topic of that `name`; a list's ``kwargs`` are text then. Raises `ProtocolError`."""
+        parts = [unquote(part) for part in name.split("/")]
+        if len(parts) != 3 or not parts[0]:
+            raise ProtocolError(
+                f"{name!r} is no topic's name; it has the form 'channel/anchor/audience', percent-encoded"
+            )
+        return cls(parts[0], parts[1], parts[2], dict(parse_qsl(parts[1], keep_blank_values=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +112,15 @@ def _text(value: Any) -> str:
     return value
 
 
+_TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # [trace-context §3.2]
+
+
+def _trace(value: Any) -> str:
+    if not _TRACE.fullmatch(_text(value)):
+        raise ValueError
+    return str(value)
+
+
 def _array(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise TypeError
@@ -109,26 +129,32 @@ def _array(value: Any) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """One transaction's changes. COMMITTED without changes refers to the PREPARED of the same id."""
+    """One transaction's changes. COMMITTED without changes refers to the PREPARED of the same id.
+
+    ``trace`` is the writer's trace context, where traces are wanted; nothing depends on it.
+    """
 
     id: str
     phase: Phase
     database: str
     changes: tuple[Change, ...] = ()
+    trace: str = ""
 
     def encode(self) -> bytes:
         changes = [change.as_json() for change in self.changes]
-        return orjson.dumps([self.id, self.phase.value, self.database, changes])
+        trace = [self.trace] if self.trace else []
+        return orjson.dumps([self.id, self.phase.value, self.database, changes, *trace])
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
         """Raise `ProtocolError` on anything that `encode()` does not write."""
         try:
-            id_, phase, database, changes = orjson.loads(body)
+            id_, phase, database, changes, *more = orjson.loads(body)
+            (trace,) = map(_trace, more) if more else ("",)
             read = tuple(Change.from_json(change) for change in _array(changes))
-            return cls(_text(id_), Phase(phase), _text(database), read)
+            return cls(_text(id_), Phase(phase), _text(database), read, trace)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise ProtocolError("not an announcement: expected [id, phase, database, changes]") from error
+            raise ProtocolError("not an announcement: expected [id, phase, database, changes, trace?]") from error
 
 
 class Kind(StrEnum):
@@ -150,18 +176,22 @@ class Fanout:
     epoch: str = ""
     revision: int = 0
     body: bytes = b""
+    trace: str = ""
+    """What led to it, where traces are wanted: one word."""
 
     def encode(self) -> bytes:
-        return b"%s %s %d\n%s" % (self.kind.value.encode(), self.epoch.encode(), self.revision, self.body)
+        trace = b" " + self.trace.encode() if self.trace else b""
+        return b"%s %s %d%s\n%s" % (self.kind.value.encode(), self.epoch.encode(), self.revision, trace, self.body)
 
     @classmethod
     def decode(cls, message: bytes) -> Self:
         """Raise `ProtocolError` on anything that `encode()` does not write."""
         head, newline, body = message.partition(b"\n")
         try:
-            kind, epoch, revision = head.decode("ascii").split(" ")
+            kind, epoch, revision, *more = head.decode("ascii").split(" ")
+            (trace,) = map(_trace, more) if more else ("",)
             if not newline or str(int(revision)) != revision or revision.startswith("-"):
                 raise ValueError
-            return cls(Kind(kind), epoch, int(revision), body)
+            return cls(Kind(kind), epoch, int(revision), body, trace)
         except ValueError as error:
-            raise ProtocolError("not a fan-out message: expected 'kind epoch revision' and a body") from error
+            raise ProtocolError("not a fan-out message: expected 'kind epoch revision trace?' and a body") from error

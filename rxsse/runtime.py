@@ -11,8 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
-from rxsse import brokers, caches, capture, feeds, tickets
+from rxsse import brokers, caches, capture, feeds, presence, tickets
+from rxsse.caches.base import BaseCache
 from rxsse.checks.deployment import check_processes
 from rxsse.conf import Settings, get_settings
 from rxsse.deriving.engine import Engine
@@ -21,6 +24,7 @@ from rxsse.deriving.inbox import Inbox
 from rxsse.deriving.owning import Backends
 from rxsse.feeds.base import BaseFeed
 from rxsse.guarding.guard import Guard
+from rxsse.inside import measuring, reporting
 from rxsse.limits import Limits
 from rxsse.messages import Change
 from rxsse.streaming.hub import Hubs
@@ -61,16 +65,28 @@ class Runtime:
         self.feed = feeds.create(settings)
         self.tickets = tickets.create(settings)
         self.limits = Limits(settings)
+        self.presence = presence.create(settings)
+        self._reporter = reporting.Reporter(self.presence, settings.STATUS_SECONDS)
         self.inbox = Inbox()
         self.watching = Watching(self.feed)
         # Hears the feed before owners do: no patch overtakes what revokes it.
         self.guard = Guard(settings, self.watching.watch, self.inbox)
         self._lock = threading.RLock()
         self._listening = False
+        self._cache: BaseCache | None = None
         self._engine: Engine | None = None
         self._fence: Fence | None = None
         self._hubs: Hubs | None = None
         self._backends: Backends | None = None
+        measuring.install(settings, partial(self.describe, None))
+
+    @property
+    def cache(self) -> BaseCache:
+        """The log; connects at its first use."""
+        with self._lock:
+            if self._cache is None:
+                self._cache = caches.create(self.settings)
+            return self._cache
 
     @property
     def engine(self) -> Engine:
@@ -79,9 +95,7 @@ class Runtime:
             if self._engine is None:
                 self.listen()
                 broker = brokers.create(self.settings)
-                self._backends = Backends(
-                    self.settings, self.feed, caches.create(self.settings), broker, self.inbox, self.watching.watch
-                )
+                self._backends = Backends(self.settings, self.feed, self.cache, broker, self.inbox, self.watching.watch)
                 self._engine = Engine(self._backends)
                 broker.listen(self._fenced(self._engine))
             return self._engine
@@ -95,6 +109,7 @@ class Runtime:
                 for problem in check_processes():
                     logger.warning("%s", problem)
                 self._hubs = Hubs(self.engine, guard=self.guard)
+                self._reporter.start(self.engine, self._hubs)
             return self._hubs
 
     def _fenced(self, engine: Engine) -> Engine | Fence:
@@ -112,6 +127,17 @@ class Runtime:
             assert self._backends is not None
             return {"cache": self._backends.cache.ping, "broker": self._backends.broker.ping}
 
+    @property
+    def process(self) -> str | None:
+        """What this process signs its leases and reports with; None while it owns and serves nothing."""
+        engine = self._engine
+        return None if engine is None else engine.owner
+
+    def describe(self, limit: int | None = reporting.TOPICS) -> dict[str, Any] | None:
+        """What this process holds (see `rxsse.inside.reporting`); None while it owns and serves nothing."""
+        engine = self._engine
+        return None if engine is None else reporting.describe(engine, self._hubs, limit)
+
     def listen(self) -> None:
         """Receive announcements from now on."""
         with self._lock:
@@ -124,6 +150,7 @@ class Runtime:
         with self._lock:
             hubs, engine, backends = self._hubs, self._engine, self._backends
             self._hubs = self._engine = self._backends = None
+        self._reporter.close(self.settings.BACKEND_TIMEOUT)
         if hubs is not None:
             hubs.close()
         if self._fence is not None:
@@ -135,7 +162,9 @@ class Runtime:
         self.tickets.close()
         if backends is not None:
             backends.broker.close()
-            backends.cache.close()
+        if self._cache is not None:
+            self._cache.close()
+        self.presence.close()
 
 
 _runtime: Runtime | None = None

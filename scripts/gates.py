@@ -37,6 +37,7 @@ LINT = {
 # The page in a browser, against servers that bring their own database.
 IN_CHROMIUM = "tests/e2e"
 CONVERGENCE = "tests/convergence"
+FAULTS = "tests/reliability"
 
 # Everything else runs on SQLite, and all but these again on PostgreSQL. They meet no database of the tests' own, or
 # bring one of each kind; tests/thirdparty starts a run of its own inside, which would drop the database around it.
@@ -54,7 +55,9 @@ WITHOUT_DATABASE = [
     "tests/feeds/test_lines.py",
     "tests/feeds/test_memory.py",
     "tests/feeds/test_redis_faults.py",
+    "tests/hostile",
     "tests/outbox/test_processes.py",
+    "tests/presence",
     "tests/streaming",
     "tests/test_conf.py",
     "tests/test_cursors.py",
@@ -128,18 +131,19 @@ def lint() -> list[Result]:
 def on_postgresql() -> list[Result]:
     if "PGHOST" not in os.environ:
         return []
-    others = [f"--ignore={path}" for path in (IN_CHROMIUM, *WITHOUT_DATABASE)]
+    others = [f"--ignore={path}" for path in (IN_CHROMIUM, FAULTS, *WITHOUT_DATABASE)]
     return [pytest("tests on PostgreSQL", others, RXSSE_TEST_DATABASE="postgresql")]
 
 
 def on_sqlite() -> list[Result]:
-    return [pytest("tests on SQLite", [f"--ignore={path}" for path in (IN_CHROMIUM, CONVERGENCE)])]
+    return [pytest("tests on SQLite", [f"--ignore={path}" for path in (IN_CHROMIUM, CONVERGENCE, FAULTS)])]
 
 
 def with_own_databases() -> list[Result]:
     return [
         python("tests in Chromium", "pytest", "--color=no", IN_CHROMIUM),
         pytest("tests of convergence", [CONVERGENCE]),
+        python("tests of faults", "pytest", "--color=no", FAULTS),
     ]
 
 

@@ -120,3 +120,37 @@ def test_different_topics_have_different_names(one: tuple[str, str, str], other:
 def test_how_a_topic_was_addressed_does_not_make_another_topic() -> None:
     assert Topic("c", "1", kwargs={"pk": 1}) == Topic("c", "1", kwargs={"slug": "one"})
     assert len({Topic("c", "1", kwargs={"pk": 1}), Topic("c", "1")}) == 1
+
+
+@given(st.text(min_size=1), st.text(), st.text())
+def test_a_topic_is_found_again_by_its_name(channel: str, anchor: str, audience: str) -> None:
+    assert Topic.parse(Topic(channel, anchor, audience).name) == Topic(channel, anchor, audience)
+
+
+def test_a_list_is_found_again_with_its_arguments() -> None:
+    assert Topic.parse(Topic("app.Tasks", "done=&year=2026", "7").name).kwargs == {"done": "", "year": "2026"}
+
+
+@pytest.mark.parametrize("name", ["", "a", "a/b", "a/b/c/d", "/b/c"])
+def test_what_is_no_name_of_a_topic_is_refused(name: str) -> None:
+    with pytest.raises(ProtocolError, match="no topic's name"):
+        Topic.parse(name)
+
+
+TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
+
+
+@pytest.mark.parametrize("trace", ["", TRACE])
+def test_a_trace_goes_with_what_processes_tell_each_other(trace: str) -> None:
+    told = Announcement("a", Phase.PREPARED, "default", (), trace)
+    assert Announcement.decode(told.encode()) == told
+    fanout = Fanout(Kind.PATCH, "e", 1, b"[]", trace)
+    assert Fanout.decode(fanout.encode()) == fanout
+
+
+@pytest.mark.parametrize("trace", ["", TRACE[:-1], TRACE + "0", TRACE.upper(), f"{TRACE} {TRACE}"])
+def test_what_is_no_trace_is_refused(trace: str) -> None:
+    with pytest.raises(ProtocolError):
+        Announcement.decode(json.dumps(["a", "prepared", "default", [], trace]).encode())
+    with pytest.raises(ProtocolError):
+        Fanout.decode(f"patch e 1 {trace}\n[]".encode())

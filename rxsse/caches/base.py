@@ -26,6 +26,23 @@ class Stored:
         return Cursor(self.cursor.epoch, self.cursor.revision + len(self.patches))
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a cache says of one topic, for whoever looks inside; never needed to serve it."""
+
+    name: str
+    head: Cursor | None
+    """None where there is a lease but no log (yet)."""
+    floor: int
+    """The oldest revision from which the log leads to the head."""
+    base: int
+    """The revision of the checkpoint."""
+    owner: str | None
+    """Who holds the lease; None where nobody does, or none is needed."""
+    lease: float
+    """Seconds that the lease still runs."""
+
+
 class BaseCache(ABC):
     """All methods may be called from any thread; every one raises `Unavailable` when out of reach."""
 
@@ -39,6 +56,10 @@ class BaseCache(ABC):
     @abstractmethod
     def load(self, topic: Topic) -> Stored | None:
         """Checkpoint and patches up to the head; None where the topic is not cached whole."""
+
+    @abstractmethod
+    def entries(self, topic: Topic | None = None, limit: int = 1_000) -> Sequence[Entry]:
+        """Every topic that is kept, those with the longest lease first; only ``topic`` where that is given."""
 
     @abstractmethod
     def begin(self, topic: Topic, cursor: Cursor, state: bytes, *, replacing: str | None) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from rxsse.caches.base import BaseCache, Stored
+from rxsse.caches.base import BaseCache, Entry, Stored
 from rxsse.conf import Settings
 from rxsse.cursors import Cursor
 from rxsse.exceptions import Conflict
@@ -61,6 +61,12 @@ class MemoryCache(BaseCache):
             if entry is None:
                 return None
             return Stored(Cursor(entry.epoch, entry.base), entry.state, entry.after(entry.base))
+
+    def entries(self, topic: Topic | None = None, limit: int = 1_000) -> Sequence[Entry]:
+        with self._lock:
+            names = reversed(self._entries) if topic is None else [topic.name]
+            found = [(name, self._entries[name]) for name in names if name in self._entries]
+            return [_entry(name, entry) for name, entry in found[:limit]]
 
     def begin(self, topic: Topic, cursor: Cursor, state: bytes, *, replacing: str | None) -> None:
         with self._lock:
@@ -144,6 +150,10 @@ class MemoryCache(BaseCache):
 
     def close(self) -> None:
         self.clear()
+
+
+def _entry(name: str, entry: _Entry) -> Entry:
+    return Entry(name, Cursor(entry.epoch, entry.head), entry.floor, entry.base, None, 0.0)
 
 
 _caches: weakref.WeakSet[MemoryCache] = weakref.WeakSet()

@@ -30,7 +30,7 @@ from pymongo import MongoClient, ReadPreference, ReturnDocument, WriteConcern
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from rxsse.caches.base import BaseCache, Stored
+from rxsse.caches.base import BaseCache, Entry, Stored
 from rxsse.caches.parts import Document, Parts
 from rxsse.conf import Settings
 from rxsse.cursors import Cursor
@@ -149,6 +149,16 @@ class MongoCache(BaseCache):
             if patches is not None:
                 return patches
         return None
+
+    @_bounded
+    def entries(self, topic: Topic | None = None, limit: int = 1_000) -> Sequence[Entry]:
+        self._open()
+        lease = {"$divide": [{"$subtract": ["$until", "$$NOW"]}, 1_000]}
+        fields = {"epoch": True, "head": True, "floor": True, "base": True, "owner": True, "lease": lease}
+        stages: list[Document] = [{"$project": fields}, {"$sort": {"lease": -1, "_id": 1}}, {"$limit": limit}]
+        if topic is not None:
+            stages.insert(0, {"$match": {"_id": topic.name}})
+        return [_entry(found) for found in self._topics.aggregate(stages)]
 
     def _find(self, topic: Topic) -> Document | None:
         self._open()
@@ -335,6 +345,13 @@ def _key(topic: Topic, epoch: str, revision: int) -> Document:
 def _between(topic: Topic, epoch: str, after: int, last: int) -> Document:
     """The patches of the revisions ``after`` + 1 to ``last``: a range of the unique index."""
     return {"_id": {"$gt": _key(topic, epoch, after), "$lte": _key(topic, epoch, last)}}
+
+
+def _entry(found: Mapping[str, Any]) -> Entry:
+    epoch, lease = found.get("epoch"), found.get("lease") or 0.0
+    head = None if epoch is None else Cursor(epoch, found["head"])
+    owner = found.get("owner") if lease > 0 else None
+    return Entry(found["_id"], head, found.get("floor", 0), found.get("base", 0), owner, max(0.0, lease))
 
 
 def _literal(fields: Mapping[str, Any]) -> Document:

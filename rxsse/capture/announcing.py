@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable
 from typing import ParamSpec
 
+from rxsse import probes
 from rxsse.capture.ledger import bounded
 from rxsse.feeds.base import BaseFeed
 from rxsse.messages import Announcement, Change, Phase
@@ -89,7 +90,7 @@ def watching(model: str) -> BaseFeed | None:
 class Transaction:
     """One transaction on its way over the feed; every method is called at most once, in this order."""
 
-    __slots__ = ("_changes", "_database", "_feed", "_given", "_id", "_prepared")
+    __slots__ = ("_changes", "_database", "_feed", "_given", "_id", "_prepared", "_trace")
 
     def __init__(self, feed: BaseFeed, database: str) -> None:
         self._feed = feed
@@ -98,16 +99,21 @@ class Transaction:
         self._given: tuple[Change, ...] = ()
         self._changes: tuple[Change, ...] = ()  # the same, bounded
         self._prepared = False
+        self._trace = ""
 
     def prepare(self, changes: tuple[Change, ...]) -> None:
         """Say PREPARED, and wait until readers can know it; nothing where there are no changes."""
         self._given, self._changes = changes, bounded(changes)
         if self._changes:
-            announcement = Announcement(self._id, Phase.PREPARED, self._database, self._changes)
             try:
-                self._prepared = self._feed.prepare(announcement)
+                with probes.to.span("rxsse.announce"):
+                    self._trace = probes.to.carried()
+                    changes = self._changes
+                    announcement = Announcement(self._id, Phase.PREPARED, self._database, changes, self._trace)
+                    self._prepared = self._feed.prepare(announcement)
             except Exception:
                 complain("The feed took no PREPARED")
+            probes.to.announced(Phase.PREPARED.value, self._prepared)
 
     def commit(self, changes: tuple[Change, ...]) -> None:
         """Say COMMITTED, with the ``changes`` as known now unless readers have been told just these."""
@@ -136,6 +142,9 @@ class Transaction:
 
     def _say(self, phase: Phase, changes: tuple[Change, ...]) -> None:
         try:
-            self._feed.commit(Announcement(self._id, phase, self._database, changes))
+            self._feed.commit(Announcement(self._id, phase, self._database, changes, self._trace))
         except Exception:
             complain(f"The feed took no {phase.value.upper()}")
+            probes.to.announced(phase.value, False)
+        else:
+            probes.to.announced(phase.value, True)

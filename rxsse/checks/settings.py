@@ -10,16 +10,25 @@ from django.core import checks
 from rxsse.checks.words import TAG, Messages, error, split
 from rxsse.conf import get_settings
 from rxsse.exceptions import DeclarationError
+from rxsse.inside.measuring import missing
 
 
 @checks.register(TAG)
 def check_settings(**_: Any) -> Messages:
-    """E001 to E003: ``settings.RXSSE`` as a whole, and the URLs in it."""
+    """E001 to E003 and E030: ``settings.RXSSE`` as a whole, the URLs in it, and the packages that it needs."""
     try:
         settings = get_settings()
     except DeclarationError as raised:
         return [error("E001", *split(raised))]
-    return [
+    lacking = [
+        error(
+            "E030",
+            f"RXSSE[{key!r}] is set, but the package {package} is not installed.",
+            "Install rxsse[metrics], or take the setting away.",
+        )
+        for key, package in missing(settings)
+    ]
+    return lacking + [
         error(
             number,
             f"RXSSE[{key!r}] can't be parsed: {reason}",

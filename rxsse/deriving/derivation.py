@@ -29,10 +29,11 @@ logger = logging.getLogger("rxsse.deriving")
 
 @dataclass(frozen=True, slots=True)
 class Dirt:
-    """What may have changed since the last refresh; ``whole``: anything."""
+    """What may have changed since the last refresh; ``whole``: anything; ``audit``: nothing else should have."""
 
     changes: tuple[Change, ...] = ()
     whole: bool = False
+    audit: bool = False
 
 
 Collect = Callable[[], Dirt]
@@ -53,6 +54,10 @@ class Derivation:
         self._filled = False
         self._tables: set[str] = set()
         self._rows: set[RowKey] = set()
+        self.read_whole = False
+        """Whether the last refresh read the anchor whole."""
+        self.drift: int | None = None
+        """How many operations an audit needed beyond the changes it knew; None where the last refresh was none."""
 
     @property
     def alias(self) -> str:
@@ -117,21 +122,32 @@ class Derivation:
             self._refresh(collect())
 
     def _refresh(self, dirt: Dirt) -> None:
+        self.drift, self.read_whole = None, False
         rows = self._reading.load_user()
         whole = not self._filled or dirt.whole or any(map(self._spoils, dirt.changes))
-        tree = self._tree(whole)
-        loader = Loader(tree, self._reading.queryset, self._reading.alias, self._reading.user_key)
-        loader.tables |= self._reading.depends_on | self._built.tables
-        loader.rows |= rows | self._built.rows
+        loader = self._loader(whole, rows)
         if not whole:
             try:
                 Splice(self._replica, loader).apply(dirt.changes)
                 self._tables |= loader.tables
                 self._rows |= loader.rows
-                return
+                if not dirt.audit:
+                    return
+                # In the same snapshot: what a whole read finds beyond that is nothing that anybody announced.
+                self.drift = -len(self._replica.operations)
+                loader = self._loader(True, rows)
             except ReadWhole as reason:
                 logger.debug("reading %s whole: %s", self.topic.name, reason)
         self._read_whole(loader)
+        if self.drift is not None:
+            self.drift += len(self._replica.operations)
+
+    def _loader(self, whole: bool, rows: frozenset[RowKey]) -> Loader:
+        tree = self._tree(whole)
+        loader = Loader(tree, self._reading.queryset, self._reading.alias, self._reading.user_key)
+        loader.tables |= self._reading.depends_on | self._built.tables
+        loader.rows |= rows | self._built.rows
+        return loader
 
     def _tree(self, whole: bool) -> Tree:
         """The tree; built anew for a whole read where its fields depend on the reader or on the database."""
@@ -157,6 +173,7 @@ class Derivation:
         if not many and not found:
             raise Gone(f"the anchor of {self.topic.name} does not exist")
         value = found if many else found[0]
+        self.read_whole = True
         self._tables, self._rows = loader.tables, loader.rows
         if self._filled:
             self._replica.set_value(self._replica.top, 0, value)

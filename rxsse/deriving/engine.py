@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 
+from rxsse import probes
 from rxsse.cursors import Cursor
 from rxsse.deriving.hearing import Hearing
 from rxsse.deriving.outlet import answer
@@ -75,12 +76,23 @@ class Engine:
         self._workers.submit(read)
         return future
 
+    @property
+    def owner(self) -> str:
+        """What this process signs its leases with."""
+        return self._owner
+
+    @property
+    def topics(self) -> Sequence[HotTopic]:
+        """What is hot here, at this moment."""
+        return tuple(self._topics.values())
+
     # --- from the broker -----------------------------------------------------------------
 
     def fanned_out(self, topic_name: str, fanout: Fanout) -> None:
         hot = self._topics.get(topic_name)
         if hot is not None:
-            hot.deliver(fanout)
+            with probes.to.span("rxsse.receive", hot.topic, (fanout.trace,) if fanout.trace else ()):
+                hot.deliver(fanout)
 
     def knows(self, topic_name: str, fanout: Fanout) -> bool:
         """Whether readers were told this before, or nobody reads it here."""

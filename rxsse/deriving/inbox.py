@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rxsse.deriving.derivation import Dirt
 from rxsse.messages import Announcement, Change, Phase
@@ -23,6 +23,9 @@ _SILENCE = 30.0
 # One that was merely paused, or whose statement takes so long, will commit yet: until then its rows
 # are looked at in every snapshot. After this long it is dead, and its announcement forgotten.
 _DEATH = 900.0
+
+# Traces of waiting changes that are kept: OpenTelemetry's own bound on the links of one span is 128.
+_TRACES = 32
 
 Concerns = Callable[[Change], bool]
 
@@ -37,17 +40,23 @@ class Mailbox:
         self._concerns: Concerns | None = None
         self._settled: list[Change] = []
         self._whole = False
+        self._traces: list[str] = []
 
     @property
     def waiting(self) -> bool:
         """Whether there is anything to read."""
         return bool(self._settled) or self._whole
 
+    @property
+    def traces(self) -> Sequence[str]:
+        """What has led to the changes that wait, as far as it is known; `open` forgets it."""
+        return tuple(self._traces)
+
     def open(self) -> Dirt:
         """Take what has settled, before the snapshot is taken; until `close` every change is kept."""
         with self._inbox.lock:
             dirt = Dirt(tuple(self._settled), self._whole)
-            self._settled, self._whole, self._concerns = [], False, None
+            self._settled, self._whole, self._concerns, self._traces = [], False, None, []
             return dirt
 
     def meanwhile(self) -> Dirt:
@@ -62,10 +71,12 @@ class Mailbox:
             self.labels, self._concerns = labels, concerns
             self._settled = [change for change in self._settled if concerns(change)]
 
-    def put(self, changes: tuple[Change, ...]) -> None:
+    def put(self, changes: tuple[Change, ...], trace: str = "") -> None:
         ours = [change for change in changes if change.model in self.labels]
         if ours and (self._concerns is None or any(self._concerns(change) for change in ours)):
             self._settled += ours
+            if trace and len(self._traces) < _TRACES:
+                self._traces.append(trace)
             self._wake()
 
     def spoil(self) -> None:
@@ -108,7 +119,7 @@ class Inbox:
             elif announcement.phase is Phase.COMMITTED:
                 changes = announcement.changes or (known[1] if known else ())
                 if changes:
-                    self._settle(changes)
+                    self._settle(changes, announcement.trace)
                 else:
                     self.gap("a transaction was announced whose changes never arrived")
 
@@ -133,6 +144,6 @@ class Inbox:
     def prepared_for(self, labels: frozenset[str]) -> list[Change]:
         return [c for _, changes in self._prepared.values() for c in changes if c.model in labels]
 
-    def _settle(self, changes: tuple[Change, ...]) -> None:
+    def _settle(self, changes: tuple[Change, ...], trace: str = "") -> None:
         for mailbox in self._mailboxes:
-            mailbox.put(changes)
+            mailbox.put(changes, trace)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import TypeVar
 
+from rxsse import probes
 from rxsse.cursors import Cursor
 from rxsse.exceptions import Gone, RxsseError
 from rxsse.messages import Fanout, Kind, Topic
@@ -134,7 +135,9 @@ class Outlet:
             try:
                 tell(sink)
             except Exception:
-                logger.exception("a reader of %s could not be told", self.topic.name)
+                logger.exception(
+                    "a reader of %s could not be told", self.topic.name, extra=probes.about(self.topic, self.cursor)
+                )
 
 
 def answer(future: Future[T], found: T | Exception) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rxsse import patches
+from rxsse import patches, probes
 from rxsse.brokers.base import BaseBroker
 from rxsse.caches.base import BaseCache, Stored
 from rxsse.conf import Settings
@@ -61,6 +61,7 @@ class Owned:
         self._head = Cursor("", 0)
         self._logged = 0
         self._checkpointed = 0
+        self._audits = False
         self._blind_until = 0.0  # monotonic time until which a writer may not know; 0 once the state was read since
         self.recheck_after = 0.0
         """Seconds after which the state must be read whole: until then a writer may not know that it is watched."""
@@ -68,7 +69,11 @@ class Owned:
     @property
     def waiting(self) -> bool:
         """Whether there are changes to derive."""
-        return self._mailbox.waiting
+        return self._mailbox.waiting or self._audits
+
+    def audit(self) -> None:
+        """Have the next `refresh` compare the whole state with the database, and say what it finds."""
+        self._audits = True
 
     def spoil(self) -> None:
         """Have the next `refresh` compare the whole state with the database (reconcile)."""
@@ -79,7 +84,9 @@ class Owned:
         try:
             self._backends.watch(self._name, frozenset())
         except Unavailable:
-            logger.info("writers go on announcing for %s until what they know expires", self.topic.name)
+            logger.info(
+                "writers go on announcing for %s until what they know expires", self.topic.name, extra=self._about()
+            )
 
     # --- opening -------------------------------------------------------------------------
 
@@ -104,7 +111,7 @@ class Owned:
         try:
             logged = _replay(stored)
         except PatchError:
-            logger.error("the log of %s does not fit together", self.topic.name, exc_info=True)
+            logger.error("the log of %s does not fit together", self.topic.name, exc_info=True, extra=self._about())
             return self._begin_anew(state, stored.cursor.epoch)
         self._head = stored.head
         operations = patches.diff(logged, patches.loads(state))
@@ -124,6 +131,7 @@ class Owned:
         self._backends.cache.begin(self.topic, head, state, replacing=replacing)
         self._derivation.take()
         self._logged = self._checkpointed = 0
+        probes.to.began(self.topic, head)
         return head
 
     # --- deriving ------------------------------------------------------------------------
@@ -134,7 +142,12 @@ class Owned:
         Raises `Gone`, `DeriveError`, `Unavailable`, and `Conflict` where another process wrote the log.
         What could not be appended is kept for the next call.
         """
-        self._derive()
+        with probes.to.span("rxsse.refresh", self.topic, self._mailbox.traces):
+            self._refresh()
+
+    def _refresh(self) -> None:
+        with probes.to.span("rxsse.derive", self.topic):
+            self._derive()
         operations = self._derivation.operations
         if not operations:
             return
@@ -156,10 +169,12 @@ class Owned:
         return self._head, self._derivation.encode()
 
     def _derive(self, whole: bool = False) -> None:
+        started = time.monotonic()
         settled = self._mailbox.open()
+        audits, self._audits = self._audits, False
         # A transaction that nobody announced may be in the snapshot: reading only what was announced would split it.
         blind, seeing = self._blind_until > 0, time.monotonic() >= self._blind_until
-        if settled.whole and self._head.epoch and self._backends.cache.head(self.topic) != self._head:
+        if (settled.whole or audits) and self._head.epoch and self._backends.cache.head(self.topic) != self._head:
             raise Conflict(f"the log of {self.topic.name} is not where this process left it")
 
         def collect() -> Dirt:
@@ -168,7 +183,7 @@ class Owned:
             except Unavailable:
                 return Dirt(whole=True)
             more = self._mailbox.meanwhile()
-            return Dirt((*settled.changes, *more.changes), whole or blind or settled.whole or more.whole)
+            return Dirt((*settled.changes, *more.changes), whole or blind or settled.whole or more.whole, audits)
 
         try:
             self._derivation.refresh(collect)
@@ -180,6 +195,29 @@ class Owned:
             self._mailbox.close(self._derivation.concerns, self._labels | labels)
         if seeing:
             self._blind_until = 0.0
+        self._tell(time.monotonic() - started)
+        self._learn(labels)
+
+    def _tell(self, seconds: float) -> None:
+        """Have what the refresh did counted, and what an audit found logged."""
+        drift = self._derivation.drift
+        probes.to.derived(self.topic, seconds, self._derivation.read_whole)
+        if drift is None:
+            return
+        probes.to.audited(self.topic, self._head, drift)
+        if drift:
+            logger.warning(
+                "%s at %s differed from the database by %d operations that nobody announced",
+                self.topic.name,
+                self._head,
+                drift,
+                extra=self._about(),
+            )
+
+    def _about(self) -> dict[str, object]:
+        return probes.about(self.topic, self._head if self._head.epoch else None)
+
+    def _learn(self, labels: frozenset[str]) -> None:
         if not labels <= self._labels:
             # Until now nobody announced changes to these; what happened since the snapshot is unknown.
             _learned[self.topic.channel] = labels | _learned.get(self.topic.channel, frozenset())
@@ -197,12 +235,14 @@ class Owned:
 
     def _append(self, patch: bytes) -> None:
         cursor = self._head.next()
-        self._backends.cache.append(self.topic, cursor, patch)
+        with probes.to.span("rxsse.append", self.topic):
+            self._backends.cache.append(self.topic, cursor, patch)
         self._derivation.take()  # it is in the log: whatever happens now, it must not be said again
         self._head = cursor
         self._logged += 1
         self._checkpointed += len(patch)
-        self._fan_out(Fanout(Kind.PATCH, cursor.epoch, cursor.revision, patch))
+        probes.to.appended(self.topic, cursor, len(patch))
+        self._fan_out(Fanout(Kind.PATCH, cursor.epoch, cursor.revision, patch, probes.to.carried()))
 
     def _fan_out(self, fanout: Fanout) -> None:
         # Here first: this process's readers need not wait for the broker, whose echo then says nothing new.
@@ -211,7 +251,7 @@ class Owned:
             self._backends.broker.publish(self.topic, fanout)
         except Unavailable:
             # Other processes will find the gap and read the log.
-            logger.warning("fan-out is unavailable; %s goes to this process only", self.topic.name)
+            logger.warning("fan-out is unavailable; %s goes to this process only", self.topic.name, extra=self._about())
 
     def _keep_log_short(self) -> None:
         """Store a checkpoint once replaying the log would cost more than reading a new one."""

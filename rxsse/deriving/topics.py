@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import Future
 
+from rxsse import probes
 from rxsse.cursors import Cursor
 from rxsse.deriving.following import Followed
 from rxsse.deriving.hearing import Hearing
@@ -52,6 +53,12 @@ class HotTopic:
         self.ended = False
         self.wanted_until = 0.0
         """Monotonic time until which the topic stays hot without a sink."""
+
+    def describe(self) -> tuple[str, Cursor | None, bool]:
+        """Whether this process owns or follows the topic, what its readers were told, and whether that is stale."""
+        role = self._role
+        part = "opening" if role is None else "owner" if isinstance(role, Owned) else "follower"
+        return part, self._outlet.cursor, self._outlet.stale or self._failing
 
     # --- from outside --------------------------------------------------------------------
 
@@ -114,7 +121,8 @@ class HotTopic:
         if isinstance(role, Owned):
             if now >= self._audit:
                 self._audit = now + self._audit_pause()
-                role.spoil()
+                role.audit()
+                self.wake()
             if self._recheck is not None and now >= self._recheck:
                 self._recheck = None
                 role.spoil()
@@ -161,7 +169,7 @@ class HotTopic:
         except (DeriveError, Unavailable) as error:
             self._fail(error)
         except Exception as error:
-            logger.exception("deriving %s failed unexpectedly", self.topic.name)
+            logger.exception("deriving %s failed unexpectedly", self.topic.name, extra=self._about())
             self._fail(DeriveError(str(error)))
         finally:
             with self._lock:
@@ -290,10 +298,11 @@ class HotTopic:
         """Say so, keep what is known, and try again later."""
         if isinstance(error, _NotYet):
             return
+        probes.to.failed(self.topic, type(error).__name__)
         if isinstance(error, DeriveError):
-            logger.error("%s", error, exc_info=error)
+            logger.error("%s", error, exc_info=error, extra=self._about())
         else:
-            logger.warning("%s", error)
+            logger.warning("%s", error, extra=self._about())
         if self._outlet.cursor is None:
             self.end(error)
             return
@@ -313,7 +322,7 @@ class HotTopic:
         self._retry = min(self._retry * 2, _LAST_RETRY)
 
     def _step_down(self, why: str) -> None:
-        logger.info("giving up %s: %s", self.topic.name, why)
+        logger.info("giving up %s: %s", self.topic.name, why, extra=self._about())
         if isinstance(self._role, Owned):
             self._role.close()
         self._role, self._contend = None, True
@@ -323,7 +332,7 @@ class HotTopic:
         try:
             self._backends.cache.drop(self.topic)
         except Unavailable:
-            logger.info("the log of %s will run out by itself", self.topic.name)
+            logger.info("the log of %s will run out by itself", self.topic.name, extra=self._about())
         if self._outlet.cursor is None:
             self.end(self._gone())
         else:
@@ -345,7 +354,10 @@ class HotTopic:
                 self._backends.cache.release(self.topic, self._owner)
                 self._backends.broker.publish(self.topic, Fanout(Kind.RELEASED))
         except Unavailable:
-            logger.info("the lease of %s will run out by itself", self.topic.name)
+            logger.info("the lease of %s will run out by itself", self.topic.name, extra=self._about())
+
+    def _about(self) -> dict[str, object]:
+        return probes.about(self.topic, self._outlet.cursor)
 
     def _audit_pause(self) -> float:
         seconds = self._backends.settings.AUDIT_SECONDS

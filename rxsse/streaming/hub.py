@@ -9,18 +9,20 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from itertools import islice
 from math import inf
 from random import uniform
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rxsse import wire
+from rxsse import probes, wire
 from rxsse.conf import Settings, get_settings
 from rxsse.source import Source
 from rxsse.streaming import uvicorn
 from rxsse.streaming.topics import SLICE, HotTopic, bye
 
 if TYPE_CHECKING:
+    from rxsse.streaming.ring import Ring
     from rxsse.streaming.streams import Stream
 
 logger = logging.getLogger("rxsse.streaming")
@@ -161,6 +163,7 @@ class Hub:
         elif hot in self._cooling:
             self._cooling.pop(hot).cancel()
         stream.hot, stream.topic = hot, hot.topic
+        probes.to.opened(hot.topic)
         hot.join(stream)
         if cold:
             hot.activate()
@@ -175,8 +178,10 @@ class Hub:
         hot = stream.hot
         if hot is None:
             return
-        if known and self.guard is not None:
-            self.guard.left(stream)
+        if known:
+            probes.to.ended(hot.topic)
+            if self.guard is not None:
+                self.guard.left(stream)
         hot.leave(stream)
         if not hot.streams and not hot.closed and hot not in self._cooling and not self.closed:
             self._cooling[hot] = self.call_later(self.settings.COOL_SECONDS, self.drop, hot)
@@ -269,6 +274,28 @@ class Hub:
             stream.cut()
 
 
+@dataclass(slots=True)
+class Readers:
+    """How many streams show a topic, how many of them have a client that doesn't read, and how far the last is behind.
+
+    ``lag`` counts revisions, from what this process knows of the topic to what the slowest stream was given.
+    """
+
+    streams: int = 0
+    blocked: int = 0
+    held: int = 0
+    lag: int = 0
+
+    def count(self, streams: Iterable[Stream], blocked: set[Stream], ring: Ring | None) -> None:
+        for stream in streams:
+            self.streams += 1
+            self.blocked += stream in blocked
+            self.held += stream.held
+            cursor = stream.subscription.cursor
+            if ring is not None and cursor is not None and cursor.epoch == ring.cursor.epoch:
+                self.lag = max(self.lag, ring.cursor.revision - cursor.revision)
+
+
 class Hubs:
     """All hubs of one source in this process: one per event loop that serves streams."""
 
@@ -296,6 +323,18 @@ class Hubs:
                 threading.Thread(target=self._background.run_forever, name="rxsse-streams", daemon=True).start()
             loop = self._background
         return self._of(loop)
+
+    def census(self) -> dict[str, Readers]:
+        """The readers of every topic in this process, by the topic's name. From any thread; a moment's view."""
+        with self._lock:
+            hubs = list(self._hubs)
+        found: dict[str, Readers] = {}
+        for hub in hubs:
+            blocked = set(hub.blocked)
+            for hot in list(hub.topics.values()):
+                readers = found.setdefault(hot.topic.name, Readers())
+                readers.count(list(hot.streams), blocked, hot.ring)
+        return found
 
     def revoke(self, predicate: Callable[[Any], bool], reason: str) -> None:
         """End every stream in this process whose identity matches with ``revoked``. From any thread."""

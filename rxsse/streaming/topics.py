@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from rxsse import wire
+from rxsse import probes, wire
 from rxsse.cursors import Cursor
 from rxsse.exceptions import DeriveError, Gone, Unavailable
 from rxsse.messages import Topic
@@ -51,12 +51,16 @@ class HotTopic:
         self._replaying: dict[Cursor, list[Stream]] = {}
         self._snapshot: tuple[Cursor, bytes, bytes] | None = None
         self._round: list[Stream] = []
+        self._traces: list[str] = []
         self._grown = False
 
     # --- Sink: any thread ----------------------------------------------------------------
 
     def patched(self, topic: Topic, cursor: Cursor, patch: bytes) -> None:
         self._hub.post(self, self._add, Ring.patched, cursor, patch)
+        trace = probes.to.carried()
+        if trace:
+            self._hub.post(self, self._traces.append, trace)
 
     def began(self, topic: Topic, cursor: Cursor, reason: str) -> None:
         self._hub.post(self, self._add, Ring.began, cursor, reason)
@@ -120,9 +124,12 @@ class HotTopic:
         if self._round:
             self._grown = True
             return
+        traces, self._traces = self._traces, []
+        probes.to.offered(self.topic, len(self.streams))
         self._round = list(self.streams)
         self._round.reverse()
-        self._walk()
+        with probes.to.span("rxsse.offer", self.topic, traces):
+            self._walk()
 
     def _walk(self) -> None:
         walking = self._round
@@ -205,7 +212,7 @@ class HotTopic:
     def _fail(self, streams: Iterable[Stream], error: Exception) -> None:
         """Nothing of ``error`` reaches a client: it may quote rows that the client must not see."""
         if not isinstance(error, (Gone, DeriveError, Unavailable)):
-            logger.error("The source of topic %s failed", self.topic.name, exc_info=error)
+            logger.error("The source of topic %s failed", self.topic.name, exc_info=error, extra=self._about())
         if isinstance(error, Gone):
             self._each(streams, lambda stream: stream.finish(wire.gone()))
         else:
@@ -221,9 +228,12 @@ class HotTopic:
 
     def _give_up(self, stream: Stream) -> None:
         """One stream's trouble is not the others'."""
-        logger.exception("A stream of topic %s could not go on", self.topic.name)
+        logger.exception("A stream of topic %s could not go on", self.topic.name, extra=self._about())
         self.leave(stream)
         self._hub.call_soon(stream.cut)  # in a turn of its own, as it may raise as well
+
+    def _about(self) -> dict[str, object]:
+        return probes.about(self.topic, None if self.ring is None else self.ring.cursor)
 
     def _ask(self, call: Callable[[], Future[Any]], answer: Callable[..., None], *context: Any) -> None:
         try:

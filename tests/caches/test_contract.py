@@ -274,3 +274,28 @@ def test_closing_twice_or_unused_is_harmless(settings: Settings) -> None:
     cache = caches.create(settings)
     cache.close()
     cache.close()
+
+
+def test_entries_name_what_is_kept(cache: BaseCache) -> None:
+    assert cache.entries() == []
+    cache.begin(TOPIC, at(3), b"{}", replacing=None)
+    fill(cache, 9, first=4)
+    cache.checkpoint(TOPIC, at(9), b"{9}")
+    cache.begin(OTHER, at(0, "o"), b"{}", replacing=None)
+    cache.acquire(OTHER, "me", 60)
+    entries = {entry.name: entry for entry in cache.entries()}
+    assert entries.keys() == {TOPIC.name, OTHER.name}
+    first, second = entries[TOPIC.name], entries[OTHER.name]
+    assert (first.head, first.floor, first.base, first.owner, first.lease) == (at(9), 4, 9, None, 0)
+    assert (second.head, second.floor, second.base) == (at(0, "o"), 0, 0)
+    assert (second.owner, 50 < second.lease <= 60) == (("me", True) if cache.shared else (None, False))
+    assert cache.entries(TOPIC) == [first]
+    assert [entry.name for entry in cache.entries(limit=1)] == [OTHER.name]  # in use
+    assert cache.entries(Topic("app.Channel", "9")) == []
+
+
+def test_a_lease_that_has_run_out_names_no_owner(cache: BaseCache) -> None:
+    cache.acquire(TOPIC, "me", 0)
+    assert [entry.owner for entry in cache.entries()] == ([None] if cache.shared else [])
+    cache.acquire(OTHER, "$me", 60)
+    assert [entry.head for entry in cache.entries(OTHER)] == ([None] if cache.shared else [])

@@ -1,0 +1,1 @@
+"""Looking inside a running installation; everything else works without it."""
