@@ -26,7 +26,8 @@ def health(request: HttpRequest) -> JsonResponse:
     """200 if everything answers, 503 if not: ``{"database": "ok", "feed": "ok", "cache": "unavailable", …}``.
 
     Open streams and ``save()`` go on through a 503: it says that what is shown may be late.
-    Asked one after the other; each waits BACKEND_TIMEOUT at most. Nothing of an error's text is in the answer.
+    Asked one after the other; feed, cache and broker wait BACKEND_TIMEOUT at most, the database as long as its
+    driver is told to. Nothing of an error's text is in the answer.
     """
     states = {name: _state(name, ping) for name, ping in _backends().items()}
     return JsonResponse(states, status=200 if all(state == "ok" for state in states.values()) else 503)
