@@ -38,6 +38,8 @@ LINT = {
 IN_CHROMIUM = "tests/e2e"
 CONVERGENCE = "tests/convergence"
 FAULTS = "tests/reliability"
+# What tries servers from outside, whatever their database: apart, for the lanes to be of one length.
+OUTSIDE = ["tests/hostile", "tests/outbox/test_processes.py", "tests/tickets/test_processes.py"]
 
 # Everything else runs on SQLite, and all but these again on PostgreSQL. They meet no database of the tests' own, or
 # bring one of each kind; tests/thirdparty starts a run of its own inside, which would drop the database around it.
@@ -55,8 +57,6 @@ WITHOUT_DATABASE = [
     "tests/feeds/test_lines.py",
     "tests/feeds/test_memory.py",
     "tests/feeds/test_redis_faults.py",
-    "tests/hostile",
-    "tests/outbox/test_processes.py",
     "tests/presence",
     "tests/streaming",
     "tests/test_conf.py",
@@ -68,7 +68,6 @@ WITHOUT_DATABASE = [
     "tests/test_subscription.py",
     "tests/test_wire.py",
     "tests/thirdparty",
-    "tests/tickets/test_processes.py",
 ]
 
 
@@ -131,12 +130,12 @@ def lint() -> list[Result]:
 def on_postgresql() -> list[Result]:
     if "PGHOST" not in os.environ:
         return []
-    others = [f"--ignore={path}" for path in (IN_CHROMIUM, FAULTS, *WITHOUT_DATABASE)]
+    others = [f"--ignore={path}" for path in (IN_CHROMIUM, FAULTS, *OUTSIDE, *WITHOUT_DATABASE)]
     return [pytest("tests on PostgreSQL", *others, RXSSE_TEST_DATABASE="postgresql")]
 
 
 def on_sqlite() -> list[Result]:
-    others = [f"--ignore={path}" for path in (IN_CHROMIUM, CONVERGENCE, FAULTS)]
+    others = [f"--ignore={path}" for path in (IN_CHROMIUM, CONVERGENCE, FAULTS, *OUTSIDE)]
     # Counted here only: it doubles what a test costs, and floors 0 to 2 know no database.
     return [python("tests on SQLite", "coverage", "run", "-m", "pytest", "--color=no", *others)]
 
@@ -164,7 +163,7 @@ def tests() -> list[Result]:
     python("coverage: forget the last run", "coverage", "erase")
     with ThreadPoolExecutor(3) as pool:
         lanes = [
-            pool.submit(lambda: [*lint(), *on_postgresql()]),
+            pool.submit(lambda: [*lint(), *on_postgresql(), pytest("tests from outside", *OUTSIDE)]),
             pool.submit(on_sqlite),
             pool.submit(lambda: [*front_ends(), *with_own_databases()]),
         ]

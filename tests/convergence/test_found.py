@@ -17,6 +17,7 @@ from rxsse.brokers.memory import MemoryBroker
 from rxsse.caches.memory import MemoryCache
 from rxsse.conf import Settings
 from rxsse.cursors import Cursor
+from rxsse.deriving.hearing import Hearing
 from rxsse.deriving.inbox import Inbox
 from rxsse.deriving.owning import Backends, Owned
 from rxsse.deriving.topics import HotTopic
@@ -57,7 +58,7 @@ def test_a_patch_from_the_log_and_from_fan_out_at_once_is_one_revision() -> None
         settings, MemoryFeed(settings), cache, MemoryBroker(settings), Inbox(), lambda topic, labels: 0.0
     )
     workers = Workers(1)
-    hot = cache.overtaking = HotTopic(TOPIC, backends, workers, "owner")
+    hot = cache.overtaking = HotTopic(TOPIC, backends, workers, "owner", Hearing(backends.feed))
     start = Cursor("epoch", 2)
     cache.begin(TOPIC, start, b"{}", replacing=None)
     cache.append(TOPIC, start.next(), PATCH)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import pymongo
@@ -120,10 +121,19 @@ def test_the_log_and_the_state_that_it_tells(port: int) -> None:
 def test_a_write_that_nobody_announced_is_a_difference(port: int) -> None:
     team = Team.objects.create(name="shown")
     with reader(port, f"/team/{team.pk}/"):
-        with connection.cursor() as cursor:
-            cursor.execute("UPDATE domain_team SET name = 'written' WHERE id = %s", [team.pk])
-        with pytest.raises(CommandError, match="differs from the serializer at"):
-            printed("rxsse_replay", name_of(team), "--compare", "--wait", "0.3")
+        numbers = count()
+
+        def differs() -> bool:
+            with connection.cursor() as cursor:
+                cursor.execute("UPDATE domain_team SET name = %s WHERE id = %s", [f"written {next(numbers)}", team.pk])
+            try:
+                printed("rxsse_replay", name_of(team), "--compare", "--wait", "0.3")
+            except CommandError as error:
+                return "differs from the serializer at" in str(error)
+            return False
+
+        # The server may look at everything once more after the topic became hot, and be the faster one.
+        until(differs)
 
 
 def test_a_log_that_lost_a_patch_is_not_taken_for_whole(port: int, mongo_url: str, prefix: str) -> None:
