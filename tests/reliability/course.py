@@ -38,6 +38,7 @@ class Outcome:
     exact_after: float
     slowest_save: float
     failed_saves: int
+    refused_saves: int
     rss: int
 
     def __str__(self) -> str:
@@ -45,7 +46,8 @@ class Outcome:
             f"{self.fault}: {self.clients} clients exact {self.exact_after:.1f} s after the writers paused, "
             f"{self.returns} returns, {self.refusals} refusals, {self.snapshots} snapshots, "
             f"{self.transactions} transactions, slowest save {1000 * self.slowest_save:.0f} ms, "
-            f"{self.failed_saves} saves failed, servers' memory {self.rss // 1024} MB"
+            f"{self.failed_saves} saves failed, {self.refused_saves} refused by the database, "
+            f"servers' memory {self.rss // 1024} MB"
         )
 
 
@@ -94,7 +96,10 @@ class Saving(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
-        self.slowest, self.failed = 0.0, 0
+        self.slowest = 0.0
+        self.failed = 0
+        """How often something else than the database made a save fail."""
+        self.refused = 0
         self._row = _row()
         self._ending = threading.Event()
 
@@ -106,11 +111,13 @@ class Saving(threading.Thread):
             began = time.monotonic()
             try:
                 self._row.save(update_fields=["first_name"])
-            except (OperationalError, InterfaceError):
-                self.failed += 1
+            except (OperationalError, InterfaceError):  # restarted, or its own answer to conflicts of writers
+                self.refused += 1
                 connection.close()
             except Error:  # a writer has deleted the row
                 self._row = _row()
+            except Exception:
+                self.failed += 1
             else:
                 self.slowest = max(self.slowest, time.monotonic() - began)
         connection.close()
@@ -197,7 +204,7 @@ class Course(_Run):
         User.objects.filter(pk=saving._row.pk).delete()
         return Outcome(
             name, len(clients), returns, refusals, snapshots, self.report.transactions - transactions, exact_after,
-            saving.slowest, saving.failed, sum(map(self._memory, self.servers)),
+            saving.slowest, saving.failed, saving.refused, sum(map(self._memory, self.servers)),
         )  # fmt: skip
 
     def _recruit(self) -> None:

@@ -39,6 +39,6 @@ def test_everybody_is_exact_again(said: str, fault: str) -> None:
     found = re.search(r"slowest save (\d+) ms, (\d+) saves failed", line)
     assert found is not None
     slowest, failed = map(int, found.groups())
-    if fault != "database_restarted":  # there the database itself refuses
-        assert failed == 0
+    assert failed == 0
+    if fault != "database_restarted":
         assert slowest < SAVE_BOUND_MS
