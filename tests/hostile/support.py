@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from http.client import HTTPConnection
 from math import inf
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import connection as database
 from rest_framework.authtoken.models import Token
 
 from tests.domain.models import Profile
 from tests.hostile.site import MARKER, SECRET
-from tests.services import die_with_parent, free_port
+from tests.serving import served
 from tests.streaming.support import DEADLINE, Connection
 from tests.waiting import until
 
@@ -60,36 +54,10 @@ class Site:
 @contextmanager
 def site(*options: str, database_name: str | None = None, **settings: Any) -> Iterator[Site]:
     """Serve the site with ``settings`` as ``RXSSE``; ``options`` are uvicorn's."""
-    port = free_port()
-    environment = {
-        "DJANGO_SETTINGS_MODULE": "tests.hostile.site_settings",
-        "RXSSE_TEST_SITE_DATABASE": database_name or str(database.settings_dict["NAME"]),
-        "RXSSE_TEST_SITE_SETTINGS": json.dumps(settings),
-    }
-    command = [sys.executable, "-m", "uvicorn", "--factory", "rxsse.asgi:get_asgi_application"]
-    process = subprocess.Popen(
-        [*command, "--host", "127.0.0.1", "--port", str(port), "--log-level", "critical", "--no-access-log", *options],
-        env=os.environ | environment,
-        preexec_fn=partial(die_with_parent, signal.SIGKILL),
-    )
-    try:
-        until(lambda: process.poll() is not None or _answers(port), "the server's start", 60)
-        assert process.poll() is None
-        yield Site(port, process.pid)
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-
-
-def _answers(port: int) -> bool:
-    try:
-        return fetch(port, "/nothing/", HERE).status == 404
-    except OSError:
-        return False
+    options = ("--no-access-log", *options)
+    module = "tests.hostile.site_settings"
+    with served(module, settings, *options, database_name=database_name, log_level="critical") as found:
+        yield Site(found.port, found.pid)
 
 
 def make_profile(name: str, bio: str = "0 ") -> Profile:

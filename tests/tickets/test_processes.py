@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from http.client import HTTPConnection
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection as database
 from rest_framework.authtoken.models import Token
 
 from tests.domain.models import Board
-from tests.services import die_with_parent, free_port
-from tests.waiting import until
+from tests.serving import served
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -32,36 +25,8 @@ Start = Callable[[int, dict[str, Any]], list[int]]
 @contextmanager
 def server(settings: dict[str, Any], module: str = "tests.tickets.site_settings") -> Iterator[int]:
     """A uvicorn process on this test's database; its port. ``module``: Django's settings."""
-    port = free_port()
-    environment = {
-        "DJANGO_SETTINGS_MODULE": module,
-        "RXSSE_TEST_SITE_DATABASE": str(database.settings_dict["NAME"]),
-        "RXSSE_TEST_SITE_SETTINGS": json.dumps(settings),
-    }
-    command = [sys.executable, "-m", "uvicorn", "--factory", "rxsse.asgi:get_asgi_application"]
-    process = subprocess.Popen(
-        [*command, "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"],
-        env=os.environ | environment,
-        preexec_fn=partial(die_with_parent, signal.SIGKILL),
-    )
-    try:
-        until(lambda: process.poll() is not None or answers(port), "the server's start", 60)
-        assert process.poll() is None
-        yield port
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-
-
-def answers(port: int) -> bool:
-    try:
-        return status_of(port, "/nothing/") == 404
-    except OSError:
-        return False
+    with served(module, settings) as found:
+        yield found.port
 
 
 def status_of(port: int, url: str) -> int:

@@ -17,8 +17,7 @@ class Command(BaseCommand):
     help = "Prints the patches of a topic's log, oldest first: a cursor and its JSON Patch per line."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("topic", help="a topic's name, as rxsse_status shows it, or a channel's path")
-        parser.add_argument("--user", help="the reader's key, where a path is given and each reader has a topic")
+        add_topic(parser)
         parser.add_argument("--since", type=cursor, help="print what follows this cursor (default: all that is kept)")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -28,6 +27,12 @@ class Command(BaseCommand):
                 self.stdout.write(f"{at} {patch.decode()}")
         except (NotKept, Unavailable) as error:
             raise CommandError(str(error)) from error
+
+
+def add_topic(parser: ArgumentParser) -> None:
+    """The arguments of `find_topic`."""
+    parser.add_argument("topic", help="a topic's name, as rxsse_status shows it, or a channel's path")
+    parser.add_argument("--user", help="the reader's key, where a path is given and each reader has a topic")
 
 
 def cursor(text: str) -> Cursor:

@@ -12,7 +12,7 @@ from rxsse import runtime
 from rxsse.caches.base import BaseCache
 from rxsse.exceptions import DeriveError, Gone, PatchError, Unavailable
 from rxsse.inside.log import NotKept, compare, find_topic, replay
-from rxsse.management.commands.rxsse_log import cursor
+from rxsse.management.commands.rxsse_log import add_topic, cursor
 from rxsse.messages import Topic
 
 
@@ -20,8 +20,7 @@ class Command(BaseCommand):
     help = "Rebuilds a topic's state from its checkpoint and patches; with --compare, checks it against the serializer."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("topic", help="a topic's name, as rxsse_status shows it, or a channel's path")
-        parser.add_argument("--user", help="the reader's key, where a path is given and each reader has a topic")
+        add_topic(parser)
         parser.add_argument("--at", type=cursor, help="the state at this cursor (default: at the log's head)")
         parser.add_argument(
             "--compare",
