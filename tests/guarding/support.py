@@ -62,7 +62,7 @@ def assert_revoked(stream: Connection, reason: str, seconds: float = PROMISE + S
     """It ends with ``revoked``, and was given no state since its snapshot."""
     client = ended(stream, seconds)
     states = [event for event in client.events if event[0] != "mark"]
-    assert [name for name, _ in states] == ["snapshot", "revoked"]
+    assert [name for name, _ in states] == ["snapshot", "revoked"], states
     assert states[-1] == ("revoked", {"reason": reason})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -27,6 +27,8 @@ from tests.tickets.test_processes import server
 from tests.waiting import until
 
 WATCHED = ("auth.user", "authtoken.token", "sessions.session")
+BY_OBJECT = ("auth.user", "authtoken.token", "domain.profile", "domain.team")
+"""What a reader of /object/ by a token rests on, and what it shows."""
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -46,10 +48,10 @@ def team() -> Team:
     return Team.objects.create(name="first")
 
 
-def wait_until_known() -> None:
+def wait_until_known(labels: Iterable[str] = WATCHED) -> None:
     """Until this writer knows what readers rest on: before, INTEREST_TTL at most, they are asked about later."""
     feed = runtime.current().feed
-    until(lambda: all(map(feed.is_watched, WATCHED)))
+    until(lambda: all(map(feed.is_watched, labels)))
 
 
 def test_every_cause_ends_streams_in_every_process(ports: list[int], team: Team) -> None:
@@ -83,6 +85,7 @@ def test_no_patch_overtakes_the_revocation(ports: list[int], team: Team) -> None
             [stack.enter_context(reader(port, f"/object/{team.pk}/", by_token(user))) for port in ports]
             for user in users
         ]
+        wait_until_known(BY_OBJECT)
         last = len(users) - 1
         for n, user in enumerate(users[:last]):
             for step in range(3):
@@ -118,6 +121,7 @@ def test_the_outbox_tells_it_as_well(settings: Any, team: Team) -> None:
             ann, bob = make_reader("ann", team), make_reader("bob", team)
             lost = reader(port, f"/object/{team.pk}/", by_token(ann))
             with lost, reader(port, f"/object/{team.pk}/", by_token(bob)) as other:
+                wait_until_known(BY_OBJECT)
                 with transaction.atomic():
                     rename(team, "second")
                     Profile.objects.filter(user=ann).delete()
