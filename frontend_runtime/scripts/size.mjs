@@ -2,8 +2,8 @@
 import { build } from "esbuild";
 import { gzipSync } from "node:zlib";
 
-/** Bytes of the first download. What grows beyond must be worth it; the aim is 6,144. */
-const BUDGETS = { "dist/index.mjs": 6345, "dist/core.mjs": 5800 };
+/** Bytes of the first download: 6 kB with the hooks. */
+const BUDGETS = { "dist/index.mjs": 6144, "dist/core.mjs": 5600 };
 /** Bytes of what is loaded later, when `fetch` carries the first stream: the reader of Server-Sent Events. */
 const LATER = 1700;
 

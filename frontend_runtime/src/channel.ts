@@ -2,7 +2,8 @@
 import { eventSourceTransport } from "./transports/eventsource";
 import { fetchTransport } from "./transports/fetch";
 import type { Transport } from "./transports/transport";
-import { beforehand, Connection, find, type AppliedPatch, type ChannelSnapshot, type Initial, type Key } from "./store";
+import { beforehand, CHANGE, Connection, find, PATCH } from "./store";
+import type { AppliedPatch, ChannelSnapshot, Initial, Key } from "./store";
 import type { Token } from "./stream";
 
 /** Where the rows of each type sit in a state. */
@@ -40,11 +41,26 @@ export interface ChannelOptions<State> {
 /** What `configure` sets for all channels. */
 export type Defaults = Omit<ChannelOptions<never>, "initial">;
 
-let defaults: Defaults = {};
+/** The same when all is set. */
+type Settings = Required<{ [Name in keyof Defaults]: NonNullable<Defaults[Name]> }>;
+
+/** What holds where nobody has set anything. `transport` depends on where it is asked. */
+const BUILT_IN: Omit<Settings, "transport"> = {
+  baseUrl: "",
+  scheme: "Token",
+  credentials: "same-origin",
+  // Long enough for a change of pages that shows the same thing again, short enough to spare the server.
+  graceMs: 1_000,
+  // The server's own defaults: `RETRY_MILLISECONDS`, `MARK_SECONDS`.
+  retryMs: 2_000,
+  markIntervalMs: 15_000,
+};
+
+const configured: Defaults = {};
 
 /** Set options for all channels that don't set them themselves. Once, before the first one is used. */
 export function configure(options: Defaults): void {
-  defaults = { ...defaults, ...options };
+  Object.assign(configured, options);
 }
 
 const TRANSPORTS = { eventsource: eventSourceTransport(), fetch: fetchTransport() };
@@ -62,17 +78,17 @@ export abstract class StateChannel<State, Rows extends object = {}> {
   declare readonly _rows: Rows;
 
   readonly #path: string;
-  readonly #options: ChannelOptions<State>;
+  readonly #options: Defaults;
   readonly #before: ChannelSnapshot<State>;
   #token: Token;
   #key: Key | undefined;
   #connection: Connection<State> | undefined;
 
-  protected constructor(path: string, token?: Token, options: ChannelOptions<State> = {}) {
+  protected constructor(path: string, token: Token = null, { initial, ...options }: ChannelOptions<State> = {}) {
     this.#path = path;
     this.#token = token;
     this.#options = options;
-    this.#before = beforehand(options.initial);
+    this.#before = beforehand(initial);
   }
 
   /** Where the stream is: `baseUrl` and the path. */
@@ -92,17 +108,17 @@ export abstract class StateChannel<State, Rows extends object = {}> {
 
   /** Call `listener` after every change of the snapshot. Returns the function that ends this. */
   subscribe(listener: () => void): () => void {
-    return this.#connect().subscribe(listener);
+    return this.#connect().on(CHANGE, listener);
   }
 
   /** Call `listener` with every patch, just before subscribers hear of it. Doesn't open the connection. */
   onPatch(listener: (patch: AppliedPatch) => void): () => void {
-    return this.#connect().onPatch(listener);
+    return this.#connect().on(PATCH, listener);
   }
 
   /** Call `listener` with the body of every event of this name that the application sends. Doesn't open the connection. */
   onMessage(event: string, listener: (body: unknown) => void): () => void {
-    return this.#connect().onMessage(event, listener);
+    return this.#connect().on(event, listener);
   }
 
   /** Try again now, for a button beside an error: after a final one, too. */
@@ -125,40 +141,29 @@ export abstract class StateChannel<State, Rows extends object = {}> {
   }
 
   #makeKey(): Key {
+    // An option that is `undefined` is not set.
+    const set = [BUILT_IN, configured, this.#options]
+      .flatMap(Object.entries)
+      .filter(([, value]) => value !== undefined);
     const {
-      baseUrl = "",
+      baseUrl,
       transport = typeof EventSource === "undefined" ? "fetch" : "eventsource",
-      scheme = "Token",
-      credentials,
-      // Long enough for a change of pages that shows the same thing again, short enough to spare the server.
-      graceMs = 1_000,
-      // The server's own defaults: `RETRY_MILLISECONDS`, `MARK_SECONDS`.
-      retryMs = 2_000,
-      markIntervalMs = 15_000,
-    }: Defaults = { ...defaults, ...set(this.#options) };
+      ...rest
+    } = Object.fromEntries(set) as Omit<Settings, "transport"> & Defaults;
     return {
+      ...rest,
       kind: this.constructor,
       url: baseUrl.replace(/\/$/, "") + this.#path,
-      token: this.#token ?? null,
+      token: this.#token,
       transport: typeof transport === "string" ? TRANSPORTS[transport] : transport,
-      scheme,
-      credentials,
-      graceMs,
-      retryMs,
-      markIntervalMs,
     };
   }
 
   #connect(): Connection<State> {
     const shared = find(this.key, this.#connection);
     if (shared) return (this.#connection = shared);
-    this.#connection ??= new Connection(this.key, this.#options.initial, this.#before);
+    this.#connection ??= new Connection(this.key, this.#before);
     this.#connection.token = this.#token;
     return this.#connection;
   }
-}
-
-/** The options that are set: one that is `undefined` is not. */
-function set(options: object): object {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

@@ -38,10 +38,10 @@ export class ChannelError extends Error {
 
 /** Why no stream came about, or why it ended: what a transport found out. */
 export interface Failure {
-  /** HTTP's, where an answer came that was not a stream; null where there was none, or the stream broke. */
-  readonly status: number | null;
-  /** Milliseconds that the server wants to be left alone (`Retry-After`). */
-  readonly retryAfter?: number | null;
+  /** HTTP's, where an answer came that was not a stream; none where there was no answer, or the stream broke. */
+  readonly status?: number | null;
+  /** Milliseconds that the server wants to be left alone (`Retry-After`). What is not positive asks for nothing. */
+  readonly retryAfter?: number | undefined;
   /** What happened, where there is no status. A sentence. */
   readonly reason?: string;
 }
@@ -60,12 +60,7 @@ const CODES: Readonly<Record<number, ChannelErrorCode>> = {
 
 /** The error that `failure` is to the application. */
 export function errorOf({ status, reason = "No connection." }: Failure): ChannelError {
-  if (status === null) return new ChannelError("unreachable", reason);
+  if (!status) return new ChannelError("unreachable", reason);
   const code = CODES[status] ?? (status >= 400 && status < 500 ? "refused" : "unreachable");
   return new ChannelError(code, `The server answered with ${status} (${code}).`, status);
-}
-
-/** Whether trying again is left to a human being. */
-export function isFinal({ code }: ChannelError): boolean {
-  return code !== "unreachable" && code !== "busy" && code !== "protocol";
 }

@@ -22,9 +22,7 @@ export function findInstance(state: unknown, index: InstanceIndex, type: string,
 
 function collect(state: object, index: InstanceIndex, type: string): ReadonlyMap<string, Row> {
   const entry = index[type];
-  if (!entry) {
-    throw new Error(`There are no rows of type ${JSON.stringify(type)}, but of ${Object.keys(index).join(", ")}.`);
-  }
+  if (!entry) throw new Error(`There are no rows of type ${JSON.stringify(type)}.`);
   const rows = new Map<string, Row>();
   for (const path of entry.paths) {
     for (const row of path.reduce(below, [state])) {

@@ -33,8 +33,7 @@ export function applyPatch<T>(document: T, operations: readonly Operation[]): T 
     try {
       run(operation ?? ({} as Every), top, owned);
     } catch (error) {
-      const place = `Operation ${index} (${quote(operation?.op)} ${quote(operation?.path)})`;
-      throw new PatchError(`${place}: ${(error as Error).message}`);
+      throw new PatchError(`Operation ${index}: ${(error as Error).message}`);
     }
   });
   return top[""] as T;
@@ -76,13 +75,14 @@ function run({ op, path, from, value }: Every, top: Members, owned: Owned): void
     case "copy": {
       const copied = get(from);
       // It is in two places now. What is written to one must not show in the other: nothing in it is ours any more.
-      if (isContainer(copied)) owned.clear();
+      owned.clear();
       owned.add(top);
       return at(path, insert, copied);
     }
     case "test":
       // 0 equals -0 here. To replace one by the other is a change all the same, which `Object.is` sees.
-      return same(get(path), value, (one, other) => one === other) ? undefined : refuse("the value differs.");
+      if (!same(get(path), value, (one, other) => one === other)) refuse("the value differs.");
+      return;
     default:
       refuse("there is no such op.");
   }
@@ -101,32 +101,29 @@ function walk(owned: Owned, container: unknown, keys: string[], edit: Edit, valu
   if (keys.length === 0) return edit(owned, container, key, value);
   const child = member(container, key);
   const changed = walk(owned, child, keys, edit, value);
-  return changed === child ? container : put(own(owned, container), key, changed);
+  return changed === child ? container : put(owned, container, key, changed);
 }
 
 const insert: Edit = (owned, container, key, value) => {
-  if (!Array.isArray(container)) return set(owned, isContainer(container) ? container : absent(key), key, value);
+  if (!Array.isArray(container)) {
+    const isNew = isContainer(container) && !Object.hasOwn(container, key);
+    return (isNew ? put : replace)(owned, container, key, value);
+  }
   const end = String(container.length);
   if (key === "-") key = end;
   if (key !== end) member(container, key);
   return splice(owned, container, Number(key), 0, value);
 };
 
-const replace: Edit = (owned, container, key, value) => {
-  member(container, key);
-  return set(owned, container, key, value);
-};
-
-const set: Edit = (owned, container, key, value) =>
-  Object.hasOwn(container as Members, key) && same((container as Members)[key], value, Object.is)
-    ? container
-    : put(own(owned, container), key, value);
+const replace: Edit = (owned, container, key, value) =>
+  same(member(container, key), value, Object.is) ? container : put(owned, container, key, value);
 
 const remove: Edit = (owned, container, key) => {
   member(container, key);
   if (Array.isArray(container)) return splice(owned, container, Number(key), 1);
   const copy = own(owned, container);
-  Reflect.deleteProperty(copy, key);
+  // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- It is the member that the pointer names.
+  delete copy[key];
   return copy;
 };
 
@@ -155,20 +152,18 @@ function member(container: unknown, key: string): unknown {
   return absent(key);
 }
 
-function put(container: Members, key: string, value: unknown): Members {
-  // Assigned, this one would be the object's prototype. In JSON it is a name like any other.
-  if (key === "__proto__") {
-    Object.defineProperty(container, key, { value, writable: true, enumerable: true, configurable: true });
-  } else container[key] = value;
-  return container;
+function put(owned: Owned, container: unknown, key: string, value: unknown): Members {
+  // Assigned, this one would be the object's prototype; written down, it is a name like any other, as in JSON.
+  if (key === "__proto__") return adopt(owned, { ...(container as Members), [key]: value });
+  const copy = own(owned, container);
+  copy[key] = value;
+  return copy;
 }
 
-const quote = (value: unknown): string => (typeof value === "string" ? JSON.stringify(value) : typeof value);
-
 function absent(key: string): never {
-  return refuse(`there is no ${quote(key)}.`);
+  return refuse(`there is no ${JSON.stringify(key)}.`);
 }
 
 function refuse(rule: string): never {
-  throw new PatchError(rule);
+  throw new Error(rule);
 }

@@ -4,6 +4,7 @@ import type { Operation } from "./patch";
 /** One event as its framing gives it [sse]. */
 export interface StreamEvent {
   readonly event: string;
+  /** Undefined or empty where there is none. */
   readonly id: string | undefined;
   readonly data: string;
 }
@@ -53,16 +54,15 @@ export function read({ event, id = "", data }: StreamEvent): Message {
 }
 
 /**
- * What a patch that leads to `cursor` is to a client that holds `held` (PROTOCOL, "Applying").
- * Anything that is not a cursor is a gap.
+ * How many revisions `cursor` is ahead of `held`, which may be a negative number; NaN where they are not of one history
+ * (PROTOCOL, "Cursor"), or one of them is no cursor.
  */
-export function placeOf(held: string | null, cursor: string): "next" | "duplicate" | "gap" {
-  const [, epoch, revision] = FORM.exec(held ?? "") ?? [];
-  const [, otherEpoch, otherRevision] = FORM.exec(cursor) ?? [];
-  if (!revision || !otherRevision || epoch !== otherEpoch) return "gap";
+export function stepsTo(cursor: string, held: string | null): number {
+  const [, epoch, revision] = FORM.exec(cursor) ?? [];
+  const [, heldEpoch, heldRevision] = FORM.exec(held ?? "") ?? [];
+  if (!revision || !heldRevision || epoch !== heldEpoch) return NaN;
   // A revision may lie above 2^53, where numbers are not exact any more.
-  const ahead = BigInt(otherRevision) - BigInt(revision);
-  return ahead === 1n ? "next" : ahead < 1n ? "duplicate" : "gap";
+  return Number(BigInt(revision) - BigInt(heldRevision));
 }
 
 const FORM = /^([\w-]{1,32})\.(0|[1-9]\d{0,15})$/;

@@ -45,8 +45,8 @@ export interface AppliedPatch {
 export const IDLE: ChannelSnapshot<never> = {
   state: undefined,
   status: "idle",
-  error: null,
   cursor: null,
+  error: null,
   connectedSince: null,
   noConnectionSince: null,
 };
@@ -76,15 +76,12 @@ const shared = new Set<Connection<unknown>>();
 /** The connection of this key that is shared already. `guess` is the one that it was last time. */
 export function find<State>(key: Key, guess?: Connection<State>): Connection<State> | undefined {
   if (guess && shared.has(guess)) return guess;
-  for (const connection of shared) {
-    if (within(key, connection.key, Object.is)) return connection as Connection<State>;
-  }
-  return undefined;
+  return [...shared].find((connection) => within(key, connection.key, Object.is)) as Connection<State> | undefined;
 }
 
 /** What a subscription is to: these two, which no event can be called, or the event of this name. */
-const CHANGE = 0;
-const PATCH = 1;
+export const CHANGE = 0;
+export const PATCH = 1;
 type Topic = typeof CHANGE | typeof PATCH | string;
 
 interface Subscription {
@@ -100,25 +97,9 @@ export class Connection<State> extends Stream<State, Key> {
   #grace: ReturnType<typeof setTimeout> | undefined;
 
   /** `snapshot` is what was shown before anybody subscribed. */
-  constructor(key: Key, initial: Initial<State> | undefined, snapshot: ChannelSnapshot<State>) {
-    super(key, { ...key, initial });
+  constructor(key: Key, snapshot: ChannelSnapshot<State>) {
+    super(key, { ...key, ...snapshot });
     this.snapshot = snapshot;
-  }
-
-  subscribe(listener: () => void): () => void {
-    // First this, so that the listener isn't called before its subscriber has got the function to leave with.
-    if (!this.#isRead) this.send({ type: "start" });
-    this.#isRead = true;
-    return this.#attach(CHANGE, listener);
-  }
-
-  onPatch(listener: (patch: AppliedPatch) => void): () => void {
-    return this.#attach(PATCH, listener);
-  }
-
-  onMessage(event: string, listener: (body: unknown) => void): () => void {
-    this.listen(event);
-    return this.#attach(event, listener);
   }
 
   /** Connect now, after a final error too, if anybody reads. */
@@ -126,8 +107,14 @@ export class Connection<State> extends Stream<State, Key> {
     if (this.#isRead) this.send({ type: "start" });
   }
 
-  /** The same listener may come twice, and leaves twice. */
-  #attach(topic: Topic, listener: (value: never) => void): () => void {
+  /** Who listens to changes opens the connection. The same listener may come twice, and leaves twice. */
+  on(topic: Topic, listener: (value: never) => void): () => void {
+    if (topic === CHANGE && !this.#isRead) {
+      // First this, so that the listener isn't called before its subscriber has got the function to leave with.
+      this.send({ type: "start" });
+      this.#isRead = true;
+    }
+    if (typeof topic === "string") this.listen(topic);
     const subscription = { topic, listener };
     this.#subscriptions.add(subscription);
     shared.add(this);
@@ -166,10 +153,11 @@ export class Connection<State> extends Stream<State, Key> {
   protected observe(signal: Signal, before: Machine<State>): void {
     const { state, cursor, error, connectedSince, noConnectionSince } = this.machine;
     if (signal.type === "application") this.#tell(signal.event, signal.body);
-    if (signal.type === "patch" && cursor === signal.cursor && cursor !== before.cursor) {
-      if (this.#to(PATCH).length > 0) this.#tell(PATCH, appliedPatch(signal));
+    // One that didn't fit has left no cursor.
+    if (signal.type === "patch" && cursor && cursor !== before.cursor && this.#to(PATCH).length > 0) {
+      this.#tell(PATCH, appliedPatch(signal));
     }
-    const next = { state, status: statusOf(this.machine), error, cursor, connectedSince, noConnectionSince };
+    const next = { state, status: statusOf(this.machine), cursor, error, connectedSince, noConnectionSince };
     if (within(next, this.snapshot, Object.is)) return;
     this.snapshot = next;
     this.#tell(CHANGE);

@@ -5,9 +5,9 @@
  * Whoever drives a machine keeps to this: while `phase` is `connecting`, `resuming`, `awaiting` or `live` the connection
  * number `attempt` is open or being opened, and every other one is closed; a `tick` is sent when `deadline` has come.
  */
-import { ChannelError, errorOf, isFinal, type Failure } from "./errors";
+import { ChannelError, errorOf, type Failure } from "./errors";
 import { applyPatch } from "./patch";
-import { placeOf, type Message } from "./protocol";
+import { stepsTo, type Message } from "./protocol";
 
 export type Phase =
   /** Nobody reads. */
@@ -75,7 +75,8 @@ const LONGEST_PAUSE = 15_000;
 const STEADY = 10_000;
 
 export interface Beginning<State> {
-  readonly initial?: { readonly state: State; readonly cursor: string } | undefined;
+  readonly state: State | undefined;
+  readonly cursor: string | null;
   readonly canRefresh: boolean;
   /** Milliseconds between marks. */
   readonly markIntervalMs: number;
@@ -83,13 +84,15 @@ export interface Beginning<State> {
   readonly retryMs: number;
 }
 
-export function begin<State>({ initial, canRefresh, markIntervalMs, retryMs }: Beginning<State>): Machine<State> {
+export function begin<State>(beginning: Beginning<State>): Machine<State> {
+  const { state, cursor, canRefresh, markIntervalMs, retryMs } = beginning;
   return {
     phase: "idle",
-    state: undefined,
-    cursor: null,
-    ...initial,
+    state,
+    cursor,
     error: null,
+    connectedSince: null,
+    noConnectionSince: null,
     attempt: 0,
     failures: 0,
     refreshed: false,
@@ -98,8 +101,6 @@ export function begin<State>({ initial, canRefresh, markIntervalMs, retryMs }: B
     patience: 3 * markIntervalMs, // PROTOCOL, "Applying"
     wait: Infinity,
     deadline: Infinity,
-    connectedSince: null,
-    noConnectionSince: null,
   };
 }
 
@@ -144,7 +145,7 @@ const connected = {
     // The clock was set back: begin to wait anew, or a dead connection would stay unnoticed for as long.
     if (left(machine, moment) > machine.wait) return heard(machine);
     if (left(machine, moment) > 0) return machine;
-    return fail(machine, { failure: { status: null, reason: "The server fell silent." } }, moment);
+    return fail(machine, { failure: { reason: "The server fell silent." } }, moment);
   },
   snapshot: (machine, { state, cursor }) => live({ ...machine, state, cursor }),
   // PROTOCOL compares nothing here. But a server that names a cursor believes that the snapshot was sent: if it was
@@ -156,9 +157,9 @@ const connected = {
   revoked: (machine, { reason }) => close(machine, new ChannelError("revoked", `Reading was revoked: ${reason}`)),
   bye: (machine, { retry }, moment) =>
     retry === null ? pause(machine, null, moment) : pauseFor({ ...machine, failures: 0 }, retry, null),
-  patch: gap,
+  patch: (machine, _, moment) => recover(machine, "a gap", moment),
   malformed: (machine, { fatal }, moment) =>
-    fatal ? startOver(machine, "an unreadable event", moment) : heard(machine),
+    fatal ? recover(machine, "an unreadable event", moment, null) : heard(machine),
 } satisfies Row;
 
 /** Where the history can go on. */
@@ -170,7 +171,7 @@ const TABLE: Readonly<Record<Phase, Row>> = {
     start: connect,
     stop: rest,
     // A pause that the server has asked for (`bye`, 429, 503) is kept: it has its reasons.
-    wake: (machine) => (machine.error === null || machine.error.code === "busy" ? machine : connect(machine)),
+    wake: (machine) => (machine.error && machine.error.code !== "busy" ? connect(machine) : machine),
     tick: (machine, _, moment) => {
       const remaining = left(machine, moment);
       // More than the whole pause is left where the clock was set back.
@@ -190,34 +191,25 @@ const TABLE: Readonly<Record<Phase, Row>> = {
   closed: { start: (machine) => connect({ ...machine, refreshed: false, error: null }) },
 };
 
-function applyNext(machine: Any, patch: Extract<Signal, { type: "patch" }>, moment: Moment): Any {
-  const { cursor, operations } = patch;
-  const place = placeOf(machine.cursor, cursor);
-  if (place === "duplicate") return heard(machine);
-  if (place === "gap") return gap(machine, patch, moment);
+function applyNext(machine: Any, { cursor, operations }: Extract<Signal, { type: "patch" }>, moment: Moment): Any {
+  const steps = stepsTo(cursor, machine.cursor);
+  if (steps < 1) return heard(machine); // A duplicate.
+  if (steps !== 1) return recover(machine, "a gap", moment);
   try {
     return live({ ...machine, state: applyPatch(machine.state, operations), cursor });
   } catch {
-    return startOver(machine, "a patch that doesn't fit", moment);
+    return recover(machine, "a patch that doesn't fit", moment, null);
   }
 }
 
 function compare(machine: Any, { cursor }: Extract<Signal, { type: "mark" }>, moment: Moment): Any {
   if (cursor === null) return heard(machine);
-  return cursor === machine.cursor ? live(machine) : gap(machine, null, moment);
+  return cursor === machine.cursor ? live(machine) : recover(machine, "a gap", moment);
 }
 
-function gap(machine: Any, _: unknown, moment: Moment): Any {
-  return recover(machine, "a gap", moment);
-}
-
-/** The states have come apart: what is held stays on screen, but nothing is built on it. */
-function startOver(machine: Any, what: string, moment: Moment): Any {
-  return recover({ ...machine, cursor: null }, what, moment);
-}
-
-function recover(machine: Any, what: string, moment: Moment): Any {
-  return pause(machine, new ChannelError("protocol", `Recovering from ${what}.`), moment, true);
+/** Go on from `cursor`. Null where the states have come apart: what is held stays on screen, but nothing is built on it. */
+function recover(machine: Any, what: string, moment: Moment, cursor = machine.cursor): Any {
+  return pause({ ...machine, cursor }, new ChannelError("protocol", `Recovering from ${what}.`), moment, true);
 }
 
 function fail(machine: Any, { failure }: { readonly failure: Failure }, moment: Moment): Any {
@@ -225,7 +217,9 @@ function fail(machine: Any, { failure }: { readonly failure: Failure }, moment: 
     return connect({ ...machine, refreshed: true });
   }
   const error = errorOf(failure);
-  return isFinal(error) ? close(machine, error) : pause(machine, error, moment, false, failure.retryAfter ?? 0);
+  return error.code === "unreachable" || error.code === "busy"
+    ? pause(machine, error, moment, false, failure.retryAfter)
+    : close(machine, error); // To try again is left to a human being.
 }
 
 /** Pauses grow with every failure in a row. With `atOnce`, the first one is none. */

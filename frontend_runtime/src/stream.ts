@@ -12,7 +12,7 @@ export interface Source {
   readonly token: Token;
   /** Before the token in the header `Authorization`. */
   readonly scheme: string;
-  readonly credentials: RequestCredentials | undefined;
+  readonly credentials: RequestCredentials;
   readonly transport: Transport;
 }
 
@@ -82,7 +82,7 @@ export abstract class Stream<State, From extends Source> {
         },
       );
     } catch {
-      send({ type: "failed", failure: { status: null, reason: "No token, or no transport." } });
+      send({ type: "failed", failure: { reason: "No token, or no transport." } });
     }
   }
 
@@ -97,7 +97,7 @@ export abstract class Stream<State, From extends Source> {
     }
     this.#unwatch ??= watch(
       (suspect) => this.send({ type: "wake", suspect }),
-      () => this.send({ type: "failed", failure: { status: null, reason: "The browser is offline." } }),
+      () => this.send({ type: "failed", failure: { reason: "The browser is offline." } }),
     );
     this.#timer = setTimeout(
       () => {

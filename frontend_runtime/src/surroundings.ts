@@ -19,6 +19,6 @@ export function watch(onWake: (suspect: boolean) => void, onOffline: () => void)
   // Back from the cache of pages left, or from being frozen: what was connected then, may not be now.
   on(window, "pageshow", (event) => (event as PageTransitionEvent).persisted && onWake(true));
   on(document, "resume", () => onWake(true));
-  on(document, "visibilitychange", () => document.visibilityState === "visible" && onWake(false));
+  on(document, "visibilitychange", () => document.hidden || onWake(false));
   return () => controller.abort();
 }

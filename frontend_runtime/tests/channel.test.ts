@@ -260,12 +260,31 @@ describe("sharing", () => {
     ["URL", () => make(8)],
     ["token", () => make(7, "abc")],
     ["options", () => make(7, null, { scheme: "Bearer" })],
+    ["credentials", () => make(7, null, { credentials: "include" })],
     ["class", () => new (class Other extends ProjectChannel {})(7, null, { baseUrl: server.url, ...options })],
   ])("another %s is another connection", async (_, other) => {
     read(make());
     read(other());
     await server.accept();
     await server.accept();
+  });
+
+  test("an option that is undefined is not set, and all that matters is in the key, set or not", () => {
+    const none = { scheme: undefined, credentials: undefined, graceMs: undefined, retryMs: undefined };
+    const channel = new ProjectChannel(7, undefined, { ...none, baseUrl: server.url, transport: "fetch" });
+    expect(channel.key).toEqual({
+      kind: ProjectChannel,
+      url: `${server.url}/rx/projects/7/`,
+      token: null,
+      transport: expect.objectContaining({ open: expect.any(Function) as unknown }) as unknown,
+      scheme: "Token",
+      credentials: "same-origin",
+      graceMs: 1_000,
+      retryMs: 2_000,
+      markIntervalMs: 15_000,
+    });
+    const started = make(7, null, { initial: { state: PROJECT, cursor: "e.1" } });
+    expect(started.key).toEqual(make().key); // Who came with a state reads the same stream.
   });
 
   test("the last one to leave closes it, after a grace", async () => {

@@ -148,7 +148,7 @@ function play(server: Server, reader: Reader, move: Move): void {
     case "open":
       return connected ? undefined : connect(server, reader);
     case "lose":
-      reader.send({ type: "failed", failure: { status: null } });
+      reader.send({ type: "failed", failure: {} });
       return;
     case "leave":
       reader.send({ type: "stop" });

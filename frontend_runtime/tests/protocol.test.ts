@@ -1,6 +1,6 @@
 import { fc, test as property } from "./property";
 import { describe, expect, test } from "vitest";
-import { placeOf, read } from "../src/protocol";
+import { read, stepsTo } from "../src/protocol";
 
 describe("read", () => {
   test.each([
@@ -41,25 +41,41 @@ describe("read", () => {
   );
 });
 
-describe("placeOf", () => {
+describe("stepsTo", () => {
   test.each([
-    ["e.9", "e.10", "next"],
-    ["e.9", "e.9", "duplicate"],
-    ["e.9", "e.0", "duplicate"],
-    ["e.9", "e.11", "gap"],
-    ["e.9", "f.10", "gap"],
-    ["e.9", "E.10", "gap"],
-    ["e.9", "e.010", "gap"],
-    ["e.9", "10", "gap"],
-    ["e.9", "", "gap"],
-    ["", "e.10", "gap"],
-    [null, "e.10", "gap"],
-    ["a.b.9", "a.b.10", "gap"],
+    ["e.9", "e.10", 1],
+    ["e.9", "e.9", 0],
+    ["e.9", "e.0", -9],
+    ["e.9", "e.11", 2],
+    ["e.9", "f.10", NaN],
+    ["e.9", "E.10", NaN],
+    ["e.9", "e.010", NaN],
+    ["e.9", "10", NaN],
+    ["e.9", "", NaN],
+    ["", "e.10", NaN],
+    ["", "", NaN],
+    [null, "e.10", NaN],
+    ["a.b.9", "a.b.10", NaN],
     // Beyond what a number holds exactly.
-    ["e.9007199254740992", "e.9007199254740993", "next"],
-    ["e.9007199254740993", "e.9007199254740992", "duplicate"],
-    ["e.9007199254740991", "e.9007199254740993", "gap"],
-  ])("%s, then %s: %s", (held, cursor, place) => {
-    expect(placeOf(held, cursor)).toBe(place);
+    ["e.9007199254740992", "e.9007199254740993", 1],
+    ["e.9007199254740993", "e.9007199254740992", -1],
+    ["e.9007199254740991", "e.9007199254740993", 2],
+    ["e.9999999999999998", "e.9999999999999999", 1],
+    ["e.0", "e.9999999999999999", 9_999_999_999_999_999],
+  ])("from %s to %s: %d", (held, cursor, steps) => {
+    expect(stepsTo(cursor, held)).toBe(steps);
   });
+
+  const revision = fc.bigInt({ min: 0n, max: 10n ** 16n - 1n });
+  property(
+    "tells the next one and duplicates from all others, as far up as revisions go",
+    [revision, fc.oneof(revision, fc.bigInt({ min: -3n, max: 3n }))],
+    (held, other) => {
+      const cursor = other < 4n && held + other >= 0n ? held + other : other < 0n ? 0n : other;
+      fc.pre(cursor < 10n ** 16n);
+      const steps = stepsTo(`e.${cursor}`, `e.${held}`);
+      expect(steps === 1).toBe(cursor === held + 1n);
+      expect(steps < 1).toBe(cursor <= held);
+    },
+  );
 });

@@ -10,7 +10,13 @@ export class Reader<State = unknown> {
   online = true;
 
   constructor(initial?: { state: State; cursor: string }, canRefresh = false) {
-    this.machine = begin<State>({ initial, canRefresh, markIntervalMs: 15_000, retryMs: 2_000 });
+    this.machine = begin<State>({
+      state: initial?.state,
+      cursor: initial?.cursor ?? null,
+      canRefresh,
+      markIntervalMs: 15_000,
+      retryMs: 2_000,
+    });
   }
 
   get moment(): Moment {

@@ -1,5 +1,5 @@
 /** The hooks: a channel's snapshot, a selection of it, a row of it. Knows channels, not how they work. */
-import { useCallback, useDebugValue, useEffect, useMemo, useRef, useSyncExternalStore, type RefObject } from "react";
+import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore, type RefObject } from "react";
 import type { StateChannel } from "../channel";
 import { findInstance } from "../instances";
 import { IDLE, type ChannelSnapshot, type Key } from "../store";
@@ -31,7 +31,7 @@ export function useChannelState<State>(
   selector: (snapshot: ChannelSnapshot<State>) => unknown = identity,
   equal: (one: unknown, other: unknown) => boolean = Object.is,
 ): unknown {
-  const same = useSameChannel(channel ?? null);
+  const same = useSameChannel(channel);
   const shown = useRef<Shown | null>(null);
 
   const [read, readOnServer] = useMemo(() => {
@@ -45,7 +45,6 @@ export function useChannelState<State>(
   useEffect(() => {
     shown.current = { selection };
   }, [selection]);
-  useDebugValue(selection);
   return selection;
 }
 
@@ -82,15 +81,14 @@ export function useChannelStateSuspense<State>(
 ): ChannelSnapshot<State> & { readonly state: State } {
   const snapshot = useChannelState(channel);
   if (snapshot.state !== undefined) return snapshot as ChannelSnapshot<State> & { readonly state: State };
-  if (snapshot.error && snapshot.status === "closed") throw snapshot.error;
-  // eslint-disable-next-line @typescript-eslint/only-throw-error -- How React 18 is told to wait.
-  throw loading(channel);
+  // eslint-disable-next-line @typescript-eslint/only-throw-error -- To throw a promise is how React 18 is told to wait.
+  throw snapshot.status === "closed" ? snapshot.error : loading(channel);
 }
 
 const identity = (snapshot: unknown): unknown => snapshot;
 
 /** The same object for channels that describe the same, so that one may be made in every render. */
-function useSameChannel<State>(channel: AnyChannel<State> | null): AnyChannel<State> | null {
+function useSameChannel<State>(channel: AnyChannel<State> | null | undefined): typeof channel {
   const { kind, transport, ...rest } = channel?.key ?? ({} as Partial<Key>);
   // In JSON a token function is nothing: one made in a render is a new one each time.
   const description = JSON.stringify(rest);

@@ -19,13 +19,12 @@ export interface EventSourceTransportOptions {
 export function eventSourceTransport(options: EventSourceTransportOptions = {}): Transport {
   return {
     open(request, receiver) {
-      const { url, cursor, authorization, credentials } = request;
-      const events = new Set(request.events);
+      const { url, cursor, authorization, credentials, events } = request;
       let source: EventSource | undefined;
 
       const receive = (event: Event): void => {
         if (!isMessage(event)) return;
-        receiver.received({ event: event.type, id: event.lastEventId || undefined, data: event.data as string });
+        receiver.received({ event: event.type, id: event.lastEventId, data: event.data as string });
       };
       const run = async (ask: Ask, signal: AbortSignal): Promise<Failure> => {
         const answer =
@@ -41,10 +40,8 @@ export function eventSourceTransport(options: EventSourceTransportOptions = {}):
         return refused && !answer ? failureOf(await ask(url, "HEAD", STREAM)) : LOST;
       };
 
-      return carry(request, receiver, options.fetch, run, (event) => {
-        events.add(event);
-        source?.addEventListener(event, receive); // The same one twice is once.
-      });
+      // The same one twice is once.
+      return carry(request, receiver, options.fetch, run, (event) => source?.addEventListener(event, receive));
     },
   };
 }

@@ -9,9 +9,9 @@ export interface StreamRequest {
   readonly cursor: string | null;
   /** The value of the header `Authorization`. */
   readonly authorization: string | null;
-  readonly credentials: RequestCredentials | undefined;
-  /** The events that somebody wants to hear of. More may be passed on. */
-  readonly events: Iterable<string>;
+  readonly credentials: RequestCredentials;
+  /** The events that somebody wants to hear of. The set grows: look when the stream is there. More may be passed on. */
+  readonly events: ReadonlySet<string>;
 }
 
 /** Is told, in this order: `opened` once, events and `retry` in theirs, `failed` once and nothing after it. */
@@ -25,7 +25,7 @@ export interface Receiver {
 }
 
 export interface OpenStream {
-  /** Hear of this event, too. */
+  /** Hear of this event, too, which has just been added to the request's. */
   listen(event: string): void;
   /** Close it. What the receiver is told after that means nothing. */
   close(): void;
@@ -37,7 +37,7 @@ export interface Transport {
 }
 
 /** No answer, or the end of one. */
-export const LOST: Failure = { status: null };
+export const LOST: Failure = {};
 
 /** `url` with one more query parameter; without it where `value` is null. */
 export function withQuery(url: string, name: string, value: string | null): string {
@@ -55,7 +55,7 @@ export type Ask = (url: string, method: string, accept: string) => Promise<Respo
  * reports what `run` found out in the end. The signal is aborted when the stream is closed.
  */
 export function carry(
-  { authorization, credentials = "same-origin" }: StreamRequest,
+  { authorization, credentials }: StreamRequest,
   receiver: Receiver,
   get = globalThis.fetch,
   run: (ask: Ask, signal: AbortSignal) => Promise<Failure>,
@@ -76,7 +76,6 @@ export function carry(
 /** What an answer means that is not the one hoped for. */
 export function failureOf({ status, headers }: Response): Failure {
   const text = headers.get("Retry-After"); // [rfc9110 §10.2.3]; CORS may hide it.
-  // Seconds, or else a date. What is neither, or past, asks for nothing.
-  const retryAfter = Number(text) * 1000 || Date.parse(text ?? "") - Date.now();
-  return { status, retryAfter: retryAfter > 0 ? retryAfter : 0 };
+  // Seconds, or else a date. What is neither asks for nothing.
+  return { status, retryAfter: Number(text) * 1000 || Date.parse(text ?? "") - Date.now() || 0 };
 }
