@@ -7,7 +7,7 @@ Two ways in, one way on. ``add_to_queues`` is where ``send_event`` leaves an eve
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -19,8 +19,8 @@ from django_eventstream.utils import get_channelmanager
 from rxsse import runtime, wire
 from rxsse.brokers.relay import Told
 from rxsse.eventstream.names import topic_of
-from rxsse.eventstream.permission import ChannelManagerMixin
-from rxsse.exceptions import ProtocolError
+from rxsse.eventstream.permission import ChannelManagerMixin, Channels
+from rxsse.exceptions import DeclarationError, ProtocolError
 from rxsse.guarding.identity import Identity
 from rxsse.messages import Fanout, Topic
 
@@ -30,8 +30,9 @@ LONGEST = 1_000_000
 """Bytes of an event on an anchor's channel, at most: a topic's ring keeps four million, for patches (I5)."""
 
 UNKNOWN = (
-    "channels came from a link that was signed for a proxy, or from a get_channels_for_request() that doesn't return "
-    "what super() does, with its own added"
+    "an anchor's channel is listened to by nobody knows whom: its name came from a link that was signed for a proxy, "
+    "or from a get_channels_for_request(self, request, view_kwargs) of your own; "
+    "let that return super().get_channels_for_request(request, {'channels': ...})"
 )
 
 
@@ -55,7 +56,7 @@ class _Seat:
 
     __slots__ = ("__weakref__", "channel", "held", "hub", "identity", "left", "listener")
 
-    def __init__(self, hub: Listeners, listener: Any, channel: str, identity: Identity | None) -> None:
+    def __init__(self, hub: Listeners, listener: Any, channel: str, identity: Identity) -> None:
         self.hub = hub
         self.listener = listener
         self.channel = channel
@@ -118,10 +119,6 @@ class Listeners(views.ListenerManager):  # type: ignore[misc]
         seats = self._seats[listener] = [_Seat(self, listener, *place) for place in _places(listener)]
         super().add_listener(listener)
         for seat in seats:
-            if seat.identity is None:
-                logger.error("Who listens to %s is not known: %s", seat.channel, UNKNOWN)
-                self.end([seat], "credential")
-                continue
             held = runtime.current().guard.entered(seat)  # type: ignore[arg-type]
             with self.lock:
                 if seat.held is None:  # else what was said meanwhile is the latest
@@ -151,14 +148,13 @@ class Listeners(views.ListenerManager):  # type: ignore[misc]
                 self._set(seat, False)
 
     def end(self, seats: Iterable[_Seat], reason: str) -> None:
-        """Say so as they do, and end the connection."""
+        """Have their view ask again, and be told that it is over: that ends the connection, and says so their way."""
         for seat in seats:
-            text = f"Permission denied to channels: {seat.channel}"
             with self.lock:
                 self._set(seat, True)
-                extra = {"channels": [seat.channel]}
-                seat.listener.error = {"condition": "forbidden", "text": text, "extra": extra}
                 seat.listener.channel_items.pop(seat.channel, None)
+                seat.listener.channels.revoked = True
+                seat.listener.overflow = True
             with suppress(RuntimeError):  # its event loop is closed: so is the connection
                 seat.listener.wake_threadsafe()
 
@@ -173,13 +169,13 @@ class Listeners(views.ListenerManager):  # type: ignore[misc]
             listening.add(seat.listener)
 
 
-def _places(listener: Any) -> Iterable[tuple[str, Identity | None]]:
+def _places(listener: Any) -> Iterable[tuple[str, Identity]]:
     """The anchors' channels that it asks for, and who asks; nothing where the project's own class answers for them."""
-    identities: Mapping[str, Identity] = getattr(listener.channels, "identities", {})
-    if isinstance(get_channelmanager(), ChannelManagerMixin):
-        for channel in listener.channels:
-            if channel in identities or _is_anchors(channel):
-                yield channel, identities.get(channel)
+    if isinstance(listener.channels, Channels):
+        return listener.channels.identities.items()
+    if isinstance(get_channelmanager(), ChannelManagerMixin) and any(map(_is_anchors, listener.channels)):
+        raise DeclarationError(UNKNOWN)
+    return ()
 
 
 def _is_anchors(channel: str) -> bool:

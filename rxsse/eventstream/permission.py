@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -29,6 +29,16 @@ class Channels(set[str]):
     def __init__(self, channels: Iterable[str], identities: Mapping[str, Identity]) -> None:
         super().__init__(channels)
         self.identities = identities
+        self.revoked = False
+        """Whether one of them has lost the right for good, whatever may still be true of its user."""
+
+    def __iter__(self) -> Iterator[str]:
+        # By its name is all that `can_read_channel` knows a channel.
+        return map(_Revoked, super().__iter__()) if self.revoked else super().__iter__()
+
+
+class _Revoked(str):
+    """A channel's name, to one who has lost it."""
 
 
 class ChannelManagerMixin(ChannelManagerBase):  # type: ignore[misc]
@@ -43,6 +53,8 @@ class ChannelManagerMixin(ChannelManagerBase):  # type: ignore[misc]
         try:
             topic = topic_of(channel)
         except ProtocolError:
+            return False
+        if isinstance(channel, _Revoked) and topic is not None:
             return False
         if topic is None:
             return bool(super().can_read_channel(user, channel))

@@ -1,0 +1,111 @@
+"""`send_event` in one process reaches readers in every process, once: with either Redis, with both, and a shell."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection as database
+
+from tests.domain.models import Team
+from tests.eventstream.site import MineChannel, TeamChannel
+from tests.eventstream.support import listening, reader, send_from, until_event
+from tests.guarding.support import by_session, by_token
+from tests.tickets.test_processes import server
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+SETTINGS = "tests.eventstream.site_settings"
+
+
+@pytest.fixture(params=["REDIS_URL", "EVENTSTREAM_REDIS", "REDIS_URL MONGO_URL EVENTSTREAM_REDIS"])
+def installation(
+    request: pytest.FixtureRequest, redis_url: str, mongo_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    """``RXSSE`` for all processes, one way after the other in which they may hear of each other."""
+    named = request.param.split()
+    if "EVENTSTREAM_REDIS" in named:
+        connection_of(redis_url, monkeypatch)
+    urls = {"REDIS_URL": redis_url, "MONGO_URL": mongo_url}
+    return {"PREFIX": prefix, "PERMISSION_SECONDS": 0, **{name: urls[name] for name in named if name in urls}}
+
+
+def connection_of(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have server processes use it as ``EVENTSTREAM_REDIS``."""
+    parts = urlsplit(url)
+    found = {"host": parts.hostname, "port": parts.port, "db": int(parts.path.strip("/") or 0)}
+    monkeypatch.setenv("RXSSE_TEST_EVENTSTREAM_REDIS", json.dumps(found))
+
+
+@pytest.fixture
+def ports(installation: dict[str, Any]) -> Iterator[list[int]]:
+    """Two server processes, started at the same time."""
+    with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
+        servers = [server(installation, SETTINGS) for _ in range(2)]
+        database.ensure_connection()
+        yield list(pool.map(stack.enter_context, servers))
+
+
+def in_a_shell(settings: dict[str, Any], program: str) -> None:
+    """Run it as ``manage.py shell`` does, in a process of its own."""
+    environment = {
+        "DJANGO_SETTINGS_MODULE": SETTINGS,
+        "RXSSE_TEST_SITE_DATABASE": str(database.settings_dict["NAME"]),
+        "RXSSE_TEST_SITE_SETTINGS": json.dumps(settings),
+    }
+    command = [sys.executable, "-W", "error::RuntimeWarning", "-m", "django", "shell", "-c", program]
+    subprocess.run(command, env=os.environ | environment, check=True, stdin=subprocess.DEVNULL, timeout=60)
+
+
+def test_every_reader_in_every_process_gets_it_once(
+    ports: list[int], installation: dict[str, Any], team: Team, ada: User, bob: User
+) -> None:
+    channel = TeamChannel.event_channel(pk=team.pk)
+    hers = MineChannel.event_channel(ada, low=1, name="f")
+    with ExitStack() as stack:
+        streams = [stack.enter_context(reader(port, f"/team/{team.pk}/", by_token(ada))) for port in ports]
+        mine = [
+            stack.enter_context(reader(port, "/mine/1/f/", by_token(user))) for port in ports for user in (ada, bob)
+        ]
+        headers = by_session(ada)
+        sends = partial(warm, ports[0])
+        others = [stack.enter_context(listening(port, channel, sends, headers)) for port in ports]
+        expected: list[tuple[str, Any]] = []
+        for number, port in enumerate(ports):
+            batch = [(f"from {number}", {"step": step}) for step in range(5)]
+            last = (f"last from {number}", None)
+            send_from(port, *((channel, *event) for event in [*batch, last]))
+            expected += [*batch, last]
+            for stream in *streams, *others:
+                assert until_event(stream, last[0]) == expected
+        in_a_shell(
+            installation,
+            "from django_eventstream import send_event\n"
+            "import tests.eventstream.site\n"  # an app's channels.py is imported by itself
+            f"send_event({hers!r}, 'private', 1)\n"
+            f"send_event({channel!r}, 'message', 'from a shell')\n"
+            f"send_event({channel!r}, 'last', 2)\n",
+        )
+        expected += [("message", "from a shell"), ("last", 2)]
+        for stream in *streams, *others:
+            assert until_event(stream, "last") == expected
+        for number, stream in enumerate(mine):
+            if number % 2 == 0:
+                assert until_event(stream, "private") == [("private", 1)]
+        send_from(ports[0], *((MineChannel.event_channel(user, low=1, name="f"), "end", 3) for user in (ada, bob)))
+        for number, stream in enumerate(mine):
+            assert until_event(stream, "end") == ([("private", 1)] if number % 2 == 0 else []) + [("end", 3)]
+
+
+def warm(port: int, channel: str, event: str, body: Any) -> None:
+    send_from(port, (channel, event, body))
