@@ -17,10 +17,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection as database
 
+from rxsse import runtime
 from tests.domain.models import Team
 from tests.eventstream.site import MineChannel, TeamChannel
-from tests.eventstream.support import listening, reader, send_from, until_event
-from tests.guarding.support import by_session, by_token
+from tests.eventstream.support import listening, messages, reader, send_from, until_event
+from tests.guarding.support import by_session, by_token, make_reader
+from tests.guarding.test_processes import wait_until_known
 from tests.tickets.test_processes import server
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -105,6 +107,36 @@ def test_every_reader_in_every_process_gets_it_once(
         send_from(ports[0], *((MineChannel.event_channel(user, low=1, name="f"), "end", 3) for user in (ada, bob)))
         for number, stream in enumerate(mine):
             assert until_event(stream, "end") == ([("private", 1)] if number % 2 == 0 else []) + [("end", 3)]
+
+
+@pytest.mark.parametrize("installation", ["REDIS_URL MONGO_URL"], indirect=True)
+def test_no_event_overtakes_the_revocation(
+    ports: list[int], installation: dict[str, Any], team: Team, ada: User, settings: Any
+) -> None:
+    """What another process sends right after a right was lost waits until it is known who has lost it."""
+    settings.RXSSE = installation
+    runtime.reset()
+    channel = TeamChannel.event_channel(pk=team.pk)
+    users = [make_reader(f"user {number}", team) for number in range(8)]
+    with ExitStack() as stack:
+        stays = stack.enter_context(reader(ports[1], f"/team/{team.pk}/", by_token(ada)))
+        lost = [stack.enter_context(reader(ports[1], f"/team/{team.pk}/", by_token(user))) for user in users]
+        warming = partial(warm, ports[1])
+        theirs = [stack.enter_context(listening(ports[1], channel, warming, by_session(user))) for user in users]
+        wait_until_known(("auth.user", "auth.user_groups"))
+        for number, user in enumerate(users):
+            send_from(ports[0], (channel, "before", number))
+            for stream in lost[number], theirs[number]:
+                until_event(stream, "before")
+            user.groups.clear()
+            send_from(ports[0], (channel, "after", number))
+        until_event(stays, "after")
+        for number, (stream, other) in enumerate(zip(lost, theirs, strict=True)):
+            stream.until(lambda client: client.ended, "the end")
+            other.until(lambda client: "stream-error" in client.names, "the end")
+            for seen in messages(stream), messages(other):
+                assert [body for name, body in seen if name == "after"] == list(range(number))
+    runtime.reset()
 
 
 def warm(port: int, channel: str, event: str, body: Any) -> None:
