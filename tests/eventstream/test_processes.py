@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -16,13 +17,18 @@ from urllib.parse import urlsplit
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection as database
+from django_eventstream import send_event, views
 
 from rxsse import runtime
+from rxsse.asgi import StreamingHandler
+from rxsse.brokers.relay import Told
+from rxsse.messages import Fanout
 from tests.domain.models import Team
-from tests.eventstream.site import MineChannel, TeamChannel
+from tests.eventstream.site import MineChannel, OpenChannel, TeamChannel
 from tests.eventstream.support import listening, messages, reader, send_from, until_event
 from tests.guarding.support import by_session, by_token, make_reader
 from tests.guarding.test_processes import wait_until_known
+from tests.streaming.support import serving
 from tests.tickets.test_processes import server
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -141,3 +147,23 @@ def test_no_event_overtakes_the_revocation(
 
 def warm(port: int, channel: str, event: str, body: Any) -> None:
     send_from(port, (channel, event, body))
+
+
+@pytest.mark.urls("tests.eventstream.site")
+def test_what_another_process_sends_waits_until_the_feed_was_read(
+    bridged: None, redis_url: str, prefix: str, team: Team, settings: Any
+) -> None:
+    """Of whom a commit revokes this process may hear later than of what was sent after it."""
+    settings.RXSSE = {"REDIS_URL": redis_url, "PREFIX": prefix}
+    runtime.reset()
+    current = runtime.current()
+    channel = OpenChannel.event_channel(pk=team.pk)
+    gate = threading.Event()
+    with serving(StreamingHandler()) as (port, _), reader(port, f"/open/{team.pk}/") as stream:
+        current.after_hearing(lambda: gate.wait(20))  # as a feed that is slow
+        views.listener_manager.received(Told(channel, "told", "1"))
+        send_event(channel, "sent", 2)
+        current.tell(f"{channel}/", Fanout.message("past", b"3"))
+        assert until_event(stream, "past") == [("past", 3)]
+        gate.set()
+        assert until_event(stream, "sent") == [("past", 3), ("told", 1), ("sent", 2)]
