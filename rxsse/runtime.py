@@ -132,7 +132,7 @@ class Runtime:
             self.relay.open(_receive)
 
     def after_hearing(self, call: Callable[[], None]) -> None:
-        """Call it once what was announced by now is heard, where Redis says whom a change revokes (I7)."""
+        """Call it once what was announced by now is heard, where others say whom a change revokes (I7)."""
         if self._fence is None:
             call()
         else:
@@ -145,10 +145,9 @@ class Runtime:
 
     def _fenced(self, engine: Engine) -> Engine | Fence:
         """The engine as the broker meets it."""
-        if self.settings.REDIS_URL is None:
-            return engine
-        self._fence = Fence(engine, engine.hearing)
-        return self._fence
+        if self.settings.REDIS_URL is not None or self.settings.OUTBOX:
+            self._fence = Fence(engine, engine.hearing)
+        return engine if self._fence is None or self.settings.REDIS_URL is None else self._fence
 
     @property
     def pings(self) -> dict[str, Callable[[], None]]:

@@ -153,7 +153,7 @@ class Listeners(views.ListenerManager):  # type: ignore[misc]
             with self.lock:
                 self._set(seat, True)
                 seat.listener.channel_items.pop(seat.channel, None)
-                seat.listener.channels.revoked = True
+                seat.listener.channels.revoked |= {seat.channel}
                 seat.listener.overflow = True
             with suppress(RuntimeError):  # its event loop is closed: so is the connection
                 seat.listener.wake_threadsafe()

@@ -29,12 +29,12 @@ class Channels(set[str]):
     def __init__(self, channels: Iterable[str], identities: Mapping[str, Identity]) -> None:
         super().__init__(channels)
         self.identities = identities
-        self.revoked = False
-        """Whether one of them has lost the right for good, whatever may still be true of its user."""
+        self.revoked: frozenset[str] = frozenset()
+        """Those that the reader has lost for good, whatever may still be true of his user."""
 
     def __iter__(self) -> Iterator[str]:
         # By its name is all that `can_read_channel` knows a channel.
-        return map(_Revoked, super().__iter__()) if self.revoked else super().__iter__()
+        return (_Revoked(channel) if channel in self.revoked else channel for channel in super().__iter__())
 
 
 class _Revoked(str):
@@ -54,15 +54,11 @@ class ChannelManagerMixin(ChannelManagerBase):  # type: ignore[misc]
             topic = topic_of(channel)
         except ProtocolError:
             return False
-        if isinstance(channel, _Revoked) and topic is not None:
-            return False
         if topic is None:
             return bool(super().can_read_channel(user, channel))
-        if user is None:
-            user = AnonymousUser()
-        elif not getattr(user, "is_active", True):
+        if isinstance(channel, _Revoked) or not getattr(user, "is_active", True):
             return False
-        return self._permits(user, topic)
+        return self._permits(AnonymousUser() if user is None else user, topic)
 
     def is_channel_reliable(self, channel: str) -> bool:
         """False for anchors': an application's events aren't kept, and patches have a history of their own."""

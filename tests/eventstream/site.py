@@ -8,6 +8,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from django_eventstream import send_event
+from django_eventstream.viewsets import EventsViewSet
+from rest_framework.routers import SimpleRouter
 
 from rxsse import StateChannel
 from tests.domain.models import Board, Team
@@ -61,6 +63,10 @@ class SluggedChannel(StateChannel):
         return Board.objects.get(slug=self.kwargs["slug"]).team
 
 
+router = SimpleRouter()
+router.register("events", EventsViewSet, basename="events")
+
+
 def send(request: HttpRequest) -> HttpResponse:
     """Send the events of the body, ``[channel, event, data]`` each, from this process."""
     for channel, event, body in json.loads(request.body):
@@ -73,6 +79,7 @@ urlpatterns = [
     path("open/<int:pk>/", OpenChannel.as_view()),
     path("mine/<int:low>/<str:name>/", MineChannel.as_view()),
     path("slugged/<slug:slug>/", SluggedChannel.as_view()),
+    path("api/", include(router.urls)),
     path("events/", include("django_eventstream.urls")),
     path("send/", send),
 ]

@@ -47,17 +47,19 @@ def until_event(stream: Connection, name: str) -> list[tuple[str, Any]]:
     return messages(stream)
 
 
-def theirs(port: int, channel: str, headers: str = "") -> Connection:
-    """A connection to django-eventstream's view."""
-    return Connection(port, f"/events/?channel={quote(channel, safe='')}", headers=headers)
+def theirs(port: int, channel: str, headers: str = "", url: str = "/events/?channel=") -> Connection:
+    """A connection to django-eventstream's view, or to another of theirs at ``url``."""
+    return Connection(port, f"{url}{quote(channel, safe='')}", headers=headers)
 
 
-def listening(port: int, channel: str, send: Callable[[str, str, Any], object], headers: str = "") -> Connection:
+def listening(
+    port: int, channel: str, send: Callable[[str, str, Any], object], headers: str = "", url: str = "/events/?channel="
+) -> Connection:
     """A connection to django-eventstream's view that is known to hear what is sent.
 
     Their view says that it is open before it is: what is sent then may be thrown away.
     """
-    stream = theirs(port, channel, headers)
+    stream = theirs(port, channel, headers, url)
     stream.socket.settimeout(0.2)
     for number in count():
         send(channel, "warming", number)

@@ -13,6 +13,7 @@ from django.contrib.auth.models import AnonymousUser, Group, User
 from django.contrib.sessions.models import Session
 from django.http import Http404
 from django_eventstream import send_event
+from rest_framework.authtoken.models import Token
 
 from rxsse import runtime
 from rxsse.exceptions import ProtocolError
@@ -182,6 +183,32 @@ def test_who_loses_the_right_gets_no_more_through_either_view(
             pass
         assert [name for name, _ in messages(other)] == ["before", "stream-error"]
         assert until_event(stays, "after")[-1] == ("after", 2)
+
+
+def test_their_viewset_knows_by_what_token_its_reader_came(port: int, team: Team, ada: User) -> None:
+    channel = TeamChannel.event_channel(pk=team.pk)
+    headers = f"Accept: text/event-stream\r\n{by_token(ada)}"
+    with listening(port, channel, send_event, headers, "/api/events/?channels=") as stream:
+        send_event(channel, "before", 1)
+        assert until_event(stream, "before") == [("before", 1)]
+        Token.objects.all().delete()
+        send_event(channel, "after", 2)
+        stream.until_end()
+        assert [name for name, _ in messages(stream)] == ["before", "stream-error"]
+
+
+def test_one_channel_is_lost_and_the_error_names_no_other(port: int, team: Team, ada: User) -> None:
+    lost, kept = TeamChannel.event_channel(pk=team.pk), OpenChannel.event_channel(pk=team.pk)
+    url = f"/events/?channel={kept}&channel=elsewhere&channel="
+    with listening(port, lost, send_event, by_session(ada), url) as stream:
+        for number, channel in enumerate((lost, kept, "elsewhere")):
+            send_event(channel, f"n{number}", number)
+        for number in range(3):
+            until_event(stream, f"n{number}")
+        ada.groups.clear()
+        stream.until_end()
+        name, body = messages(stream)[-1]
+        assert (name, body["channels"]) == ("stream-error", [lost])
 
 
 def test_whoever_keeps_the_right_goes_on(port: int, team: Team, ada: User, bob: User) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import redis
 from django.contrib.auth.models import User
 from django.db import connection as database
 from django_eventstream import send_event, views
@@ -31,7 +32,11 @@ from tests.guarding.test_processes import wait_until_known
 from tests.streaming.support import serving
 from tests.tickets.test_processes import server
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.slow,
+    pytest.mark.urls("tests.eventstream.site"),
+]
 
 SETTINGS = "tests.eventstream.site_settings"
 
@@ -149,7 +154,6 @@ def warm(port: int, channel: str, event: str, body: Any) -> None:
     send_from(port, (channel, event, body))
 
 
-@pytest.mark.urls("tests.eventstream.site")
 def test_what_another_process_sends_waits_until_the_feed_was_read(
     bridged: None, redis_url: str, prefix: str, team: Team, settings: Any
 ) -> None:
@@ -167,3 +171,47 @@ def test_what_another_process_sends_waits_until_the_feed_was_read(
         assert until_event(stream, "past") == [("past", 3)]
         gate.set()
         assert until_event(stream, "sent") == [("past", 3), ("told", 1), ("sent", 2)]
+
+
+def test_their_view_lives_through_an_outage_of_their_redis(
+    bridged: None, own_redis: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.EVENTSTREAM_REDIS = {"host": "127.0.0.1", "port": own_redis.port}
+    settings.RXSSE = {"BACKEND_TIMEOUT": 0.5}
+    monkeypatch.setattr("rxsse.brokers.apps.is_installed", lambda name: True)
+    runtime.reset()
+
+    def publish(channel: str, event: str, body: Any) -> None:
+        said = {"channel": channel, "event_type": event, "data": json.dumps(body), "pub_id": None}
+        with redis.Redis.from_url(own_redis.url) as client:
+            client.publish("events_channel", json.dumps(said))
+
+    with serving(StreamingHandler()) as (port, _), listening(port, "elsewhere", publish) as stream:
+        own_redis.restart()
+        stream.socket.settimeout(0.1)
+        for number in range(200):
+            publish("elsewhere", "again", number)
+            try:
+                if stream.receive() and "again" in stream.client.names:
+                    break
+            except TimeoutError:
+                continue
+        assert "again" in stream.client.names
+
+
+def test_the_outbox_is_read_before_an_event_goes_on(
+    bridged: None, team: Team, ada: User, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Readers lose the right by a commit of another process, and this one sends right after it."""
+    settings.RXSSE = {"OUTBOX": True, "OUTBOX_POLL_SECONDS": 5.0, "PERMISSION_SECONDS": 0}
+    runtime.reset()
+    channel = TeamChannel.event_channel(pk=team.pk)
+    with serving(StreamingHandler()) as (port, _), reader(port, f"/team/{team.pk}/", by_token(ada)) as stream:
+        wait_until_known(("auth.user", "auth.user_groups"))
+        send_event(channel, "before", 1)
+        until_event(stream, "before")
+        program = f"from django.contrib.auth.models import User; User.objects.get(pk={ada.pk}).groups.clear()"
+        in_a_shell(settings.RXSSE, program)
+        send_event(channel, "after", 2)
+        stream.until(lambda client: client.ended, "the end")
+        assert [name for name, _ in messages(stream)] == ["before", "revoked"]
