@@ -19,8 +19,8 @@ from django_eventstream.utils import get_channelmanager
 from rxsse import runtime, wire
 from rxsse.brokers.relay import Told
 from rxsse.eventstream.names import topic_of
-from rxsse.eventstream.permission import ChannelManagerMixin, Channels
-from rxsse.exceptions import DeclarationError, ProtocolError
+from rxsse.eventstream.permission import ChannelManagerMixin, Channels, Revoked
+from rxsse.exceptions import ProtocolError
 from rxsse.guarding.identity import Identity
 from rxsse.messages import Fanout, Topic
 
@@ -174,8 +174,16 @@ def _places(listener: Any) -> Iterable[tuple[str, Identity]]:
     if isinstance(listener.channels, Channels):
         return listener.channels.identities.items()
     if isinstance(get_channelmanager(), ChannelManagerMixin) and any(map(_is_anchors, listener.channels)):
-        raise DeclarationError(UNKNOWN)
+        logger.error("Refused: %s", UNKNOWN)
+        _refuse(listener.channels)
     return ()
+
+
+def _refuse(channels: set[str] | list[str]) -> None:
+    """Have their view, which asks about these very names next, be told no."""
+    named = [Revoked(channel) if _is_anchors(channel) else channel for channel in channels]
+    channels.clear()
+    channels.extend(named) if isinstance(channels, list) else channels.update(named)
 
 
 def _is_anchors(channel: str) -> bool:

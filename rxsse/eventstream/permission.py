@@ -34,10 +34,10 @@ class Channels(set[str]):
 
     def __iter__(self) -> Iterator[str]:
         # By its name is all that `can_read_channel` knows a channel.
-        return (_Revoked(channel) if channel in self.revoked else channel for channel in super().__iter__())
+        return (Revoked(channel) if channel in self.revoked else channel for channel in super().__iter__())
 
 
-class _Revoked(str):
+class Revoked(str):
     """A channel's name, to one who has lost it."""
 
 
@@ -56,7 +56,7 @@ class ChannelManagerMixin(ChannelManagerBase):  # type: ignore[misc]
             return False
         if topic is None:
             return bool(super().can_read_channel(user, channel))
-        if isinstance(channel, _Revoked) or not getattr(user, "is_active", True):
+        if isinstance(channel, Revoked) or not getattr(user, "is_active", True):
             return False
         return self._permits(AnonymousUser() if user is None else user, topic)
 

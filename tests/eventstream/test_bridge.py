@@ -16,6 +16,7 @@ from django_eventstream import send_event
 from rest_framework.authtoken.models import Token
 
 from rxsse import runtime
+from rxsse.eventstream import ChannelManager
 from rxsse.exceptions import ProtocolError
 from tests.domain.models import Team
 from tests.eventstream.site import MineChannel, OpenChannel, TeamChannel
@@ -232,12 +233,33 @@ def test_a_link_that_was_signed_for_a_proxy_opens_no_anchors_channel(
 ) -> None:
     settings.SECRET_KEY = "a key of the length that is recommended"
     channel = TeamChannel.event_channel(pk=team.pk)
-    said = {"iss": "es", "exp": int(time.time()) + 60, "channels": [channel], "user": str(ada.pk)}
+    said = {"iss": "es", "exp": int(time.time()) + 60, "channels": [channel, "elsewhere"], "user": str(ada.pk)}
     link = jwt.encode(said, settings.SECRET_KEY.encode(), algorithm="HS256")
     with Connection(port, f"/events/?es-meta={link}") as stream:
         stream.until_end()
-        assert messages(stream) == []
+        assert [(name, body["channels"]) for name, body in messages(stream)] == [("stream-error", [channel])]
     assert "signed for a proxy" in caplog.text
+
+
+class Forgetful(ChannelManager):
+    """Says what is asked for without what it was told of the reader."""
+
+    def get_channels_for_request(self, request: Any, view_kwargs: Any) -> set[str]:
+        return set(request.GET.getlist("channel"))
+
+
+def test_an_override_that_forgets_the_reader_opens_no_anchors_channel(
+    port: int, team: Team, ada: User, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.EVENTSTREAM_CHANNELMANAGER_CLASS = f"{__name__}.Forgetful"
+    channel = TeamChannel.event_channel(pk=team.pk)
+    with theirs(port, channel, by_session(ada)) as stream:
+        stream.until_end()
+        assert [(name, body["channels"]) for name, body in messages(stream)] == [("stream-error", [channel])]
+    assert "that return super()" in caplog.text
+    with listening(port, "elsewhere", send_event) as other:
+        send_event("elsewhere", "last", 1)
+        assert until_event(other, "last") == [("last", 1)]
 
 
 def test_without_readers_it_costs_nothing_and_starts_nothing(bridged: None, team: Team) -> None:
