@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db import connections
 from django.db.models.signals import post_migrate
 from django.utils.module_loading import autodiscover_modules
@@ -21,6 +21,10 @@ class RxsseConfig(AppConfig):
         runtime.install()
         post_migrate.connect(_keep_triggers, sender=self)
         autodiscover_modules("channels")
+        if apps.is_installed("django_eventstream"):
+            from rxsse.eventstream import bridge
+
+            bridge.install()
 
 
 def _keep_triggers(using: str, **_: Any) -> None:

@@ -92,6 +92,19 @@ class StateChannel:
         view: Callable[..., Any] = import_string("rxsse.views.view_for")(cls)
         return view
 
+    @classmethod
+    def event_channel(cls, user: Any = None, /, **kwargs: Any) -> str:
+        """What django-eventstream's ``send_event`` calls the readers of the state that ``kwargs`` address.
+
+        ``user`` comes first where each user has a state of his own, as in ``event_channel(ada, project_id=7)``, and
+        means nothing elsewhere. May read the database; raises Http404 where there is no such anchor.
+        """
+        if user is None and cls.is_per_user():
+            raise TypeError(
+                f"each user has a state of his own in {cls.label}; name him first: event_channel(user, ...)"
+            )
+        return cls.topic(user, kwargs).event_channel
+
     # --- what the declaration means ------------------------------------------------------
 
     @classmethod

@@ -5,6 +5,7 @@ Every limit says here why it is what it is.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from math import inf
 from pathlib import Path
@@ -153,6 +154,12 @@ def read(values: Any) -> Settings:
             raise DeclarationError(f"RXSSE[{key!r}] is not a setting; known are {', '.join(sorted(known))}")
         _check(key, value, str(known[key].type))
     return Settings(**values)
+
+
+def eventstream_redis() -> Mapping[str, Any] | None:
+    """``EVENTSTREAM_REDIS``, django-eventstream's own setting: by which Redis ``send_event`` reaches every process."""
+    found = getattr(django_settings, "EVENTSTREAM_REDIS", None)
+    return found if isinstance(found, Mapping) else None
 
 
 def _check(key: str, value: Any, wanted: str) -> None:

@@ -54,6 +54,22 @@ class Topic:
         """One string for keys of caches and brokers; different topics never share it."""
         return "/".join(quote(part, safe="") for part in (self.channel, self.anchor, self.audience))
 
+    @property
+    def event_channel(self) -> str:
+        """What django-eventstream calls the topic: `name`, without the last slash where everybody shares it."""
+        return self.name if self.audience else self.name.removesuffix("/")
+
+    @classmethod
+    def parse_event_channel(cls, name: str) -> Self:
+        """The topic of that `event_channel`, of which each has one only. Raises `ProtocolError`."""
+        topic = cls.parse(name if name.count("/") > 1 else f"{name}/")
+        if topic.event_channel != name:
+            raise ProtocolError(
+                f"{name!r} is no anchor's event channel; it has the form 'channel/anchor' or, where each user has a "
+                "state of his own, 'channel/anchor/user', percent-encoded"
+            )
+        return topic
+
     @classmethod
     def parse(cls, name: str) -> Self:
         """The topic of that `name`; a list's ``kwargs`` are text then. Raises `ProtocolError`."""
@@ -165,7 +181,7 @@ class Kind(StrEnum):
     STALE = "stale"  # the state can't be derived at present; body: the reason, as text
     GONE = "gone"  # the anchor was deleted
     RELEASED = "released"  # the owner gave the topic up; anyone may take it
-    MESSAGE = "message"  # an application's own event; body: JSON
+    MESSAGE = "message"  # an application's own event; body: its name, a line break, JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +194,11 @@ class Fanout:
     body: bytes = b""
     trace: str = ""
     """What led to it, where traces are wanted: one word."""
+
+    @classmethod
+    def message(cls, event: str, body: bytes) -> Self:
+        """An application's event: a name of one line, and JSON."""
+        return cls(Kind.MESSAGE, body=b"%b\n%b" % (event.encode(), body))
 
     def encode(self) -> bytes:
         trace = b" " + self.trace.encode() if self.trace else b""

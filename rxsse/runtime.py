@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from rxsse import brokers, caches, capture, feeds, presence, tickets
+from rxsse.brokers.relay import Told
 from rxsse.caches.base import BaseCache
 from rxsse.checks.deployment import check_processes
 from rxsse.conf import Settings, get_settings
@@ -26,7 +27,7 @@ from rxsse.feeds.base import BaseFeed
 from rxsse.guarding.guard import Guard
 from rxsse.inside import measuring, reporting
 from rxsse.limits import Limits
-from rxsse.messages import Change
+from rxsse.messages import Change, Fanout
 from rxsse.streaming.hub import Hubs
 
 logger = logging.getLogger("rxsse")
@@ -57,6 +58,15 @@ class Watching:
         return max(0.0, latest - time.monotonic())
 
 
+_receive: Callable[[Told], None] | None = None
+
+
+def bridge(receive: Callable[[Told], None] | None) -> None:
+    """Have ``receive`` called with the application's events that other processes send (see `rxsse.eventstream`)."""
+    global _receive
+    _receive = receive
+
+
 class Runtime:
     """The parts of this process, for one value of ``settings.RXSSE``."""
 
@@ -66,6 +76,7 @@ class Runtime:
         self.tickets = tickets.create(settings)
         self.limits = Limits(settings)
         self.presence = presence.create(settings)
+        self.relay = brokers.create_relay(settings)
         self._reporter = reporting.Reporter(self.presence, settings.STATUS_SECONDS)
         self.inbox = Inbox()
         self.watching = Watching(self.feed)
@@ -98,26 +109,45 @@ class Runtime:
                 self._backends = Backends(self.settings, self.feed, self.cache, broker, self.inbox, self.watching.watch)
                 self._engine = Engine(self._backends)
                 broker.listen(self._fenced(self._engine))
+                self.open_relay()
             return self._engine
 
     @property
     def hubs(self) -> Hubs:
         """The serving side."""
         with self._lock:
-            if self._hubs is None:
-                # Servers don't run Django's checks; this one is about them.
-                for problem in check_processes():
-                    logger.warning("%s", problem)
-                self._hubs = Hubs(self.engine, guard=self.guard)
-                self._reporter.start(self.engine, self._hubs)
-            return self._hubs
+            if self._hubs is not None:
+                return self._hubs
+            # Servers don't run Django's checks; this one is about them.
+            for problem in check_processes():
+                logger.warning("%s", problem)
+            hubs = self._hubs = Hubs(self.engine, guard=self.guard)
+            self._reporter.start(self.engine, hubs)
+        self.relay.ready(self.settings.BACKEND_TIMEOUT)
+        return hubs
+
+    def open_relay(self) -> None:
+        """Receive the application's events from now on, where they are bridged."""
+        if _receive is not None:
+            self.relay.open(_receive)
+
+    def after_hearing(self, call: Callable[[], None]) -> None:
+        """Call it once what was announced by now is heard, where others say whom a change revokes (I7)."""
+        if self._fence is None:
+            call()
+        else:
+            self._fence.after(call)
+
+    def tell(self, topic_name: str, fanout: Fanout) -> None:
+        """Tell this process's readers of the topic, if it has any."""
+        if self._engine is not None:
+            self._engine.fanned_out(topic_name, fanout)
 
     def _fenced(self, engine: Engine) -> Engine | Fence:
         """The engine as the broker meets it."""
-        if self.settings.REDIS_URL is None:
-            return engine
-        self._fence = Fence(engine, engine.hearing)
-        return self._fence
+        if self.settings.REDIS_URL is not None or self.settings.OUTBOX:
+            self._fence = Fence(engine, engine.hearing)
+        return engine if self._fence is None or self.settings.REDIS_URL is None else self._fence
 
     @property
     def pings(self) -> dict[str, Callable[[], None]]:
@@ -151,6 +181,7 @@ class Runtime:
             hubs, engine, backends = self._hubs, self._engine, self._backends
             self._hubs = self._engine = self._backends = None
         self._reporter.close(self.settings.BACKEND_TIMEOUT)
+        self.relay.close()
         if hubs is not None:
             hubs.close()
         if self._fence is not None:

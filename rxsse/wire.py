@@ -25,6 +25,9 @@ HEADERS = {
 RESERVED = frozenset({"snapshot", "patch", "mark", "reset", "revoked", "bye", "gone"})
 """Event names that have a meaning of their own, so that an application can't send them."""
 
+FIRED_BY_BROWSERS = frozenset({"open", "error"})
+"""What an EventSource calls events of its own [sse]: one from the server would be taken for a broken connection."""
+
 
 def retry(milliseconds: int) -> bytes:
     """Tell an EventSource how long to wait before it reconnects; dispatches no event [sse]."""
@@ -74,10 +77,11 @@ def message(event: str, body: bytes) -> bytes:
 
     Raises ValueError where the name belongs to the protocol or would break the framing.
     """
-    if event in RESERVED or not event or not event.isprintable():
+    taken = RESERVED | FIRED_BY_BROWSERS
+    if event in taken or not event or not event.isprintable():
         raise ValueError(
             f"{event!r} can't be the name of an application's event: use one line of printable text that is "
-            f"none of {', '.join(sorted(RESERVED))}"
+            f"none of {', '.join(sorted(taken))}"
         )
     return _event(event.encode(), body)
 

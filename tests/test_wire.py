@@ -36,7 +36,7 @@ def test_line_breaks_between_tokens_do_not_break_the_framing(body: bytes) -> Non
     assert b"\r" not in event
 
 
-@pytest.mark.parametrize("name", ["", "patch", "gone", "a\nevent: gone", "a\r", "a\0"])
+@pytest.mark.parametrize("name", ["", "patch", "gone", "open", "error", "a\nevent: gone", "a\r", "a\0"])
 def test_names_that_an_application_cannot_send(name: str) -> None:
     with pytest.raises(ValueError, match="can't be the name"):
         wire.message(name, b"{}")

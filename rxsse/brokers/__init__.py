@@ -1,9 +1,12 @@
-"""Chooses the broker that the settings name; knows of each backend only where it is."""
+"""Chooses broker and relay that the settings name; knows of each backend only where it is."""
 
 from __future__ import annotations
 
+from django.apps import apps
+
 from rxsse.brokers.base import BaseBroker
-from rxsse.conf import Settings
+from rxsse.brokers.relay import BaseRelay
+from rxsse.conf import Settings, eventstream_redis
 
 
 def create(settings: Settings) -> BaseBroker:
@@ -19,3 +22,13 @@ def create(settings: Settings) -> BaseBroker:
     from rxsse.brokers.redis import RedisBroker
 
     return RedisBroker(settings)
+
+
+def create_relay(settings: Settings) -> BaseRelay:
+    """One process's end of what carries an application's events. Opens and starts nothing before its first use."""
+    theirs = eventstream_redis()
+    if not apps.is_installed("django_eventstream") or (theirs is None and settings.REDIS_URL is None):
+        return BaseRelay()
+    from rxsse.brokers.redis_relay import EventstreamRelay, RedisRelay
+
+    return RedisRelay(settings) if theirs is None else EventstreamRelay(settings, theirs)

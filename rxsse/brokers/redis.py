@@ -11,9 +11,11 @@ import os
 import threading
 import weakref
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import redis
+from redis.asyncio import Redis as AsyncRedis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -64,7 +66,8 @@ class RedisBroker(BaseBroker):
         with self._lock:
             if self._subscriber is None:
                 settings = self._settings
-                self._subscriber = Subscriber(str(settings.REDIS_URL), settings.BACKEND_TIMEOUT, self)
+                connect = partial(AsyncRedis.from_url, str(settings.REDIS_URL))
+                self._subscriber = Subscriber(connect, settings.BACKEND_TIMEOUT, self)
                 self._subscriber.start()
             subscriber = self._subscriber
         confirmed: Future[None] = subscriber.subscribe(self._channel + topic.name)

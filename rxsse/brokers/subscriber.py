@@ -11,6 +11,7 @@ import logging
 import random
 import threading
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Protocol
@@ -56,8 +57,9 @@ class _Link:
 class Subscriber:
     """`subscribe`, `unsubscribe`, `give_up` and `stop` may be called from any thread but its own."""
 
-    def __init__(self, url: str, timeout: float, receiver: Receiver) -> None:
-        self._url = url
+    def __init__(self, connect: Callable[..., Redis], timeout: float, receiver: Receiver) -> None:
+        """``connect`` makes a client; it takes redis-py's options."""
+        self._connect = connect
         self._timeout = timeout
         self._receiver = receiver
         self._loop = asyncio.new_event_loop()
@@ -160,12 +162,12 @@ class Subscriber:
 
     async def _use(self, first: bool) -> None:
         """Connect, subscribe to all that is wanted, and deliver until something fails."""
-        client = Redis.from_url(
-            self._url,
+        client = self._connect(
             socket_connect_timeout=self._timeout,
             socket_timeout=None,  # a silent connection is not a dead one: `_watch` finds out
             socket_keepalive=True,
             protocol=2,
+            decode_responses=False,
             retry=Retry(NoBackoff(), 0),
         )
         async with client, client.pubsub() as pubsub:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from rxsse.checks import channels as channels
 from rxsse.checks import deployment as deployment
+from rxsse.checks import eventstream as eventstream
 from rxsse.checks import frontend as frontend
 from rxsse.checks import outbox as outbox
 from rxsse.checks import routes as routes

@@ -70,17 +70,18 @@ class Fence:
     def fanned_out(self, topic_name: str, fanout: Fanout) -> None:
         # The echo of what this process said itself.
         if not self._listener.knows(topic_name, fanout):
-            self._after(partial(self._listener.fanned_out, topic_name, fanout))
+            self.after(partial(self._listener.fanned_out, topic_name, fanout))
 
     def gap(self, reason: str) -> None:
-        self._after(partial(self._listener.gap, reason))
+        self.after(partial(self._listener.gap, reason))
 
     def close(self, timeout: float) -> None:
         if self._thread is not None:
             self._waiting.put(None)
             self._thread.join(timeout)
 
-    def _after(self, call: Callable[[], None]) -> None:
+    def after(self, call: Callable[[], None]) -> None:
+        """Call it once the feed has been read, in the order of what is given here."""
         if self._thread is None:
             with self._lock:
                 if self._thread is None:

@@ -102,7 +102,8 @@ class Outlet:
                 self.stale = True
                 self._each(lambda sink: sink.stale(self.topic, fanout.body.decode()))
             elif fanout.kind is Kind.MESSAGE:
-                self._each(lambda sink: sink.message(self.topic, "message", fanout.body))
+                event, _, body = fanout.body.partition(b"\n")
+                self._each(lambda sink: sink.message(self.topic, event.decode(), body))
             elif fanout.kind is Kind.GONE:
                 self._each(lambda sink: sink.gone(self.topic))
                 self.close(Gone(f"the anchor of {self.topic.name} does not exist"))
