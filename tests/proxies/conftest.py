@@ -49,8 +49,8 @@ def _or_without() -> Iterator[None]:
         pytest.skip(str(missing))
 
 
-@contextmanager
-def _backends() -> Iterator[dict[str, Any]]:
+@pytest.fixture(scope="package")
+def backends() -> Iterator[dict[str, Any]]:
     """Settings by which an application finds its states again after it was killed, where the servers for that are."""
     urls = {name: os.environ.get(f"RXSSE_TEST_{name}") for name in ("REDIS_URL", "MONGO_URL")}
     if None in urls.values():
@@ -67,13 +67,13 @@ def _backends() -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="package")
-def applications() -> Iterator[Applications]:
-    """The calm one never marks: what it has sent must arrive by itself. The brisk one marks often, and may be killed."""
+def applications(backends: dict[str, Any]) -> Iterator[Applications]:
+    """The calm one does not mark: what it sends must arrive by itself. The brisk one marks often, and may be killed."""
     calm = {"MARK_SECONDS": 600.0, "STREAMS_PER_ADDRESS": STREAMS_PER_ADDRESS}
     brisk = {"MARK_SECONDS": 0.3, "LEASE_SECONDS": 0.6}
     with ExitStack() as stack:
         started: list[Application] = []
-        for settings in (calm, brisk | stack.enter_context(_backends())):
+        for settings in (calm, brisk | backends):
             application = Application(stack.enter_context(serving.folder("application")), settings)
             stack.callback(application.close)
             if started:

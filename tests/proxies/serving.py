@@ -82,10 +82,16 @@ class Application(Server):
         except httpx.TransportError:
             return False
 
-    def end(self) -> None:
+    def ask_to_end(self) -> None:
         """What a deploy sends."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
+
+    def wait_for_end(self) -> None:
+        """Until it has ended by itself."""
+        assert self._process is not None
+        self._process.wait(20)
+        self._process = None
 
     def ask(self, path: str, **parameters: Any) -> Any:
         """A plain view's answer, past every proxy."""
