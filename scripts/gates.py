@@ -39,7 +39,7 @@ IN_CHROMIUM = "tests/e2e"
 CONVERGENCE = "tests/convergence"
 FAULTS = "tests/reliability"
 # What tries servers from outside, whatever their database: apart, for the lanes to be of one length.
-OUTSIDE = ["tests/hostile", "tests/outbox/test_processes.py", "tests/tickets/test_processes.py"]
+OUTSIDE = ["tests/hostile", "tests/outbox/test_processes.py", "tests/proxies", "tests/tickets/test_processes.py"]
 
 # Everything else runs on SQLite, and all but these again on PostgreSQL. They meet no database of the tests' own, or
 # bring one of each kind; tests/thirdparty starts a run of its own inside, which would drop the database around it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import httpx
@@ -116,6 +117,13 @@ class Reading:
 
     def until_shows(self, bio: object) -> NaiveClient:
         return self.until(lambda client: client.state is not None and client.state["bio"] == str(bio))
+
+    def rest(self) -> bytes:
+        """All that is still to come, undispatched: of a stream that was cut."""
+        pieces = []
+        with suppress(httpx.RemoteProtocolError, httpx.ReadError):
+            pieces.extend(self._pieces)
+        return b"".join(pieces)
 
     def until_end(self) -> NaiveClient:
         while self.receive():

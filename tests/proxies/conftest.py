@@ -69,12 +69,12 @@ def backends() -> Iterator[dict[str, Any]]:
 @pytest.fixture(scope="package")
 def applications(backends: dict[str, Any]) -> Iterator[Applications]:
     """The calm one does not mark: what it sends must arrive by itself. The brisk one marks often, and may be killed."""
-    calm = {"MARK_SECONDS": 600.0, "STREAMS_PER_ADDRESS": STREAMS_PER_ADDRESS}
+    calm = {"MARK_SECONDS": 600.0, "WRITE_TIMEOUT": 2.0, "STREAMS_PER_ADDRESS": STREAMS_PER_ADDRESS}
     brisk = {"MARK_SECONDS": 0.3, "LEASE_SECONDS": 0.6}
     with ExitStack() as stack:
         started: list[Application] = []
-        for settings in (calm, brisk | backends):
-            application = Application(stack.enter_context(serving.folder("application")), settings)
+        for port, settings in zip(serving.free_ports(2), (calm, brisk | backends), strict=True):
+            application = Application(stack.enter_context(serving.folder("application")), port, settings)
             stack.callback(application.close)
             if started:
                 shutil.copy(started[0].database, application.database)

@@ -13,14 +13,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from tests.services import Missing, Server, free_port
+from tests.services import Missing, Server
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "proxies.md"
@@ -54,7 +54,7 @@ def change(text: str, changes: dict[str, str]) -> str:
 class Application(Server):
     """The site, served by uvicorn, that can be killed, paused and asked to stop."""
 
-    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, port: int, settings: dict[str, Any]) -> None:
         environment = {
             "DJANGO_SETTINGS_MODULE": "tests.proxies.site_settings",
             "RXSSE_TEST_SITE_DATABASE": str(folder / "site.sqlite3"),
@@ -63,7 +63,6 @@ class Application(Server):
         }
         assignments = [f"{name}={value}" for name, value in environment.items()]
         command = [sys.executable, "-m", "uvicorn", "--factory", "rxsse.asgi:get_asgi_application"]
-        port = free_port()
         options = ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
         super().__init__(["env", *assignments, *command, *options], port, folder)
         self.database = folder / "site.sqlite3"
@@ -173,7 +172,7 @@ http {{
 def nginx(folder: Path, applications: Applications, certificate: Certificate, pushpin: int) -> tuple[Proxy, list[Door]]:
     """Its process, and its doors; the last one goes through the Pushpin at that port, too."""
     text = documented("nginx")
-    ports = [free_port() for _ in range(5)]
+    ports = free_ports(5)
     secure = {"/etc/ssl/example.org.pem": str(certificate.chain), "/etc/ssl/example.org.key": str(certificate.key)}
     tls = "listen 443 ssl http2"
     files = re.sub(r".*ssl_certificate.*\n", "", text)  # without TLS
@@ -224,7 +223,7 @@ HURRIED = """reverse_proxy 127.0.0.1:8000 {
 
 def caddy(folder: Path, applications: Applications, certificate: Certificate) -> tuple[Proxy, list[Door]]:
     text = documented("caddyfile")
-    ports = [free_port() for _ in range(4)]
+    ports = free_ports(4)
     tls = "tls /etc/ssl/example.org.pem /etc/ssl/example.org.key"
 
     def site(number: int, upstream: int, *, clear: bool, hurried: bool) -> str:
@@ -260,7 +259,7 @@ class Pushpin(Proxy):
 
 def pushpin(folder: Path, applications: Applications, certificate: Certificate) -> tuple[Pushpin, list[Door]]:
     """It leads to the brisk application whoever asks for ``localhost``."""
-    clear, secure, publishing = (free_port() for _ in range(3))
+    clear, secure, publishing = free_ports(3)
     changes = {"rundir=/run/pushpin": f"rundir={folder}/run", "logdir=/var/log/pushpin": f"logdir={folder}/logs"}
     changes |= {"http_port=80": f"http_port=127.0.0.1:{clear}", "https_ports=443": f"https_ports=127.0.0.1:{secure}"}
     changes |= {"push_in_http_port=5561": f"push_in_http_port={publishing}"}
@@ -279,6 +278,13 @@ def pushpin(folder: Path, applications: Applications, certificate: Certificate) 
         Door("pushpin-http1", f"http://127.0.0.1:{clear}", f"http://localhost:{clear}"),
         Door("pushpin-tls", f"https://127.0.0.1:{secure}", f"https://localhost:{secure}"),
     ]
+
+
+def free_ports(count: int) -> list[int]:
+    """All different, as those that are asked for one by one need not be."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [probe.getsockname()[1] for probe in probes]
 
 
 def program(name: str) -> str:
