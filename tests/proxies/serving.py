@@ -151,9 +151,9 @@ class Proxy(Server):
 
 NGINX = """
 daemon off;
+master_process off;
 pid {folder}/pid;
 error_log {folder}/error.log warn;
-worker_processes 1;
 events {{}}
 http {{
   access_log off;

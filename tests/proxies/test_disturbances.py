@@ -45,7 +45,7 @@ class Visitor:
 
 
 def assert_nobody_missed_anything(visitors: list[Visitor]) -> None:
-    """Nor got anything twice: they were all given the same, of which each has only the beginning from a snapshot."""
+    """Nor got anything twice: all were given the same, one snapshot and then patches."""
     first, *others = [visitor.states() for visitor in visitors]
     assert all(other == first for other in others)
     assert [name for name, _ in first] == ["snapshot"] + ["patch"] * (len(first) - 1)
