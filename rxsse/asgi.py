@@ -67,7 +67,6 @@ class StreamingHandler(ASGIHandler):
         response = exchange.response
         if response is None:
             return None
-        del response["Content-Encoding"]  # meant for middleware only [rfc9110 §8.4.1]
         await send({"type": "http.response.start", "status": response.status_code, "headers": _headers(response)})
         hub = response.hubs.here()
         return deliver(hub, response.topic, response.cursor, response.identity, receive, send, response.place)

@@ -17,6 +17,9 @@ HEADERS = {
     "Content-Type": CONTENT_TYPE,
     # no-transform: a proxy that compresses holds events back until its window is full.
     "Cache-Control": "no-cache, no-transform",
+    # Many compress all the same (nginx, Caddy 2.6, Django's GZipMiddleware), but nothing that is encoded. HTTP has
+    # no use for the word here [rfc9110 §8.4.1], and no client minds it.
+    "Content-Encoding": "identity",
     "X-Accel-Buffering": "no",  # nginx
     "Vary": "Authorization, Cookie, Accept",
 }

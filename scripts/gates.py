@@ -39,7 +39,7 @@ IN_CHROMIUM = "tests/e2e"
 CONVERGENCE = "tests/convergence"
 FAULTS = "tests/reliability"
 # What tries servers from outside, whatever their database: apart, for the lanes to be of one length.
-OUTSIDE = ["tests/hostile", "tests/outbox/test_processes.py", "tests/tickets/test_processes.py"]
+OUTSIDE = ["tests/hostile", "tests/outbox/test_processes.py", "tests/proxies", "tests/tickets/test_processes.py"]
 
 # What meets every branch of floors 0 to 2. Counting branches doubles what a test costs, so it is done for these only.
 RULES = [

@@ -50,9 +50,7 @@ class StreamResponse(StreamingHttpResponse):
         # An ASGI request has a scope, a DRF request passes the question on to it.
         iterate: Any = _iterate_asynchronously if hasattr(request, "scope") else _iterate
         self._own: Any = iterate(hubs, None if self.is_head else streams)
-        # Django's GZipMiddleware leaves a response alone that has an encoding. Otherwise it would hold events back
-        # in its compressor until they fill a block.
-        super().__init__(self._own, headers={**wire.HEADERS, "Content-Encoding": "identity"})
+        super().__init__(self._own, headers=wire.HEADERS)
 
     @property
     def can_be_handed_over(self) -> bool:
