@@ -10,7 +10,6 @@ import asyncio
 import json
 import sys
 import time
-from collections import Counter
 from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import Any, TypedDict
@@ -49,9 +48,13 @@ class Told:
     returns: list[float] = field(default_factory=list)
     """When clients came back that had been told ``bye``."""
     refused: int = 0
-    """Connections that were refused, so that another server was tried."""
-    complaints: Counter[str] = field(default_factory=Counter)
+    """Connections that were refused, or closed before an answer, so that another server was tried."""
+    complaints: dict[str, int] = field(default_factory=dict)
+    """What must not happen, and how often it did."""
     exact: int = 0
+
+    def complain(self, of: str) -> None:
+        self.complaints[of] = self.complaints.get(of, 0) + 1
 
 
 class Crowd:
@@ -99,7 +102,7 @@ class Member:
             writer.transport.abort()
             said, self.client.retry = self.client.retry, None
             if said is None:
-                self._told.complaints["closed without bye"] += 1
+                self._told.complain("closed without bye")
             await asyncio.sleep(self._crowd.retry if said is None else said / 1000)
             self._told.returns.append(time.monotonic())
             reader, writer = await self._dial()
@@ -121,15 +124,17 @@ class Member:
                 writer.write(self._request())
                 head = await reader.readuntil(b"\r\n\r\n")
             except (OSError, asyncio.IncompleteReadError):
-                head = b"closed before it answered"
+                head = b""
             if head.startswith(b"HTTP/1.1 200 "):
                 self._parser = Parser()
                 self.client.connected()
                 self._told.open += 1
                 return reader, writer
             writer.transport.abort()
-            self._told.complaints[head.split(b"\r\n")[0].decode()] += 1
-            await asyncio.sleep(self._crowd.retry)
+            if head:
+                self._told.complain(head.split(b"\r\n")[0].decode())
+            self._told.refused += 1
+            await asyncio.sleep(0.05)
 
     def _request(self) -> bytes:
         resumed = f"Last-Event-ID: {self.client.cursor}\r\n" if self.client.cursor else ""
@@ -143,7 +148,7 @@ class Member:
             while chunk := await _chunk(reader):
                 self._take(chunk)
         except (OSError, asyncio.IncompleteReadError):
-            self._told.complaints["connection reset"] += 1
+            self._told.complain("cut off")
         self._told.open -= 1
 
     def _take(self, chunk: bytes) -> None:
@@ -153,7 +158,7 @@ class Member:
     def _told_of(self, event: Event) -> None:
         told, client = self._told, self.client
         if client.retry is not None:
-            told.complaints[f"{event.name} after bye"] += 1
+            told.complain(f"{event.name} after bye")
         had = client.state is not None
         action = client.receive(event)
         if event.name == "bye":
@@ -164,7 +169,7 @@ class Member:
         elif event.name == "patch" and action is Action.APPLY:
             told.patches += 1
         elif event.name != "mark":
-            told.complaints[f"{event.name}: {action.value}"] += 1
+            told.complain(f"{event.name}: {action.value}")
 
 
 async def _chunk(reader: asyncio.StreamReader) -> bytes:

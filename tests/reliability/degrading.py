@@ -63,10 +63,11 @@ class Watch:
                 thread.join(2 * ANSWER_SECONDS)
 
     def until_said(self, only: RelayedServer | None = None) -> None:
-        """Return when every server (or this one) has called unavailable all that is expected, there and in its log."""
-        for server in [only] if only else self._servers:
-            until(lambda: self.expected <= self._said[server], self._tell, WELL_SECONDS)  # noqa: B023
-            until(lambda: self.logged <= self._logged(server), f"{self.logged} in the log", WELL_SECONDS)  # noqa: B023
+        """Return when every server (or this one) has called unavailable all that is expected, and a log names it."""
+        concerned = [only] if only else self._servers
+        until(lambda: all(self.expected <= self._said[each] for each in concerned), self._tell, WELL_SECONDS)
+        # In one of them: a server whose last reader has left needs nothing, and says nothing.
+        until(lambda: self.logged <= set[str]().union(*map(self._logged, concerned)), "the log", WELL_SECONDS)
 
     def _tell(self) -> str:
         return f"{sorted(self.expected)} called unavailable, then nothing; said were {list(self._said.values())}"

@@ -1,8 +1,8 @@
 """``python -m tests.reliability.rolling --clients 10000``: four servers are restarted one after the other, under load.
 
-Beside servers (``python -m tests.services …``). Every client has to be told ``bye``, to come back within the time that it
-was told, and to be given the patches that it missed; at the end it has to show what the serializer returns. The limit of
-open files has to be above half of the clients.
+Beside servers (``python -m tests.services …``). Every client has to be told ``bye``, to come back within the time that
+it was told, and to be given the patches that it missed; at the end it has to show what the serializer returns. The
+limit of open files has to be above half of the clients.
 """
 
 from __future__ import annotations
@@ -223,10 +223,12 @@ def _report(told: list[dict[str, Any]], clients: int, retry: float) -> None:
     complaints = sum((Counter(each["complaints"]) for each in told), Counter[str]())
     per_second = Counter(int(moment - min(returns)) for moment in returns)
     spread = max(returns) - min(returns)
+    pace, busiest = len(returns) / spread, max(per_second.values())
     print(
-        f"{len(byes)} byes, told to wait {min(byes):.1f} to {max(byes):.1f} s; {len(returns)} returns in {spread:.0f} s: "
-        f"{len(returns) / spread:.0f} a second, {max(per_second.values())} in the busiest; {sums['refused']} tried "
-        f"another server; {sums['patches']} patches, {sums['again']} snapshots to clients that had one, "
+        f"{len(byes)} byes, told to wait {min(byes):.1f} to {max(byes):.1f} s; "
+        f"{len(returns)} returns in {spread:.0f} s: "
+        f"{pace:.0f} a second, {busiest} in the busiest; {sums['refused']} tried another server; "
+        f"{sums['patches']} patches, {sums['again']} snapshots to clients that had one, "
         f"{sums['exact']} of {clients} exact; complaints: {dict(complaints)}; load {os.getloadavg()[0]:.1f}",
         flush=True,
     )
