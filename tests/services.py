@@ -22,7 +22,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -89,10 +89,11 @@ class Server:
                 raise RuntimeError(f"{self._command[0]} did not start:\n{log.read_text(errors='replace')[-3000:]}")
             time.sleep(0.02)
 
-    def stop(self) -> None:
+    def stop(self, by: signal.Signals | None = None) -> None:
+        """``by``: another signal than the usual one."""
         if self._process is not None:
-            self._process.send_signal(self.stopped_by)
-            self._process.send_signal(signal.SIGCONT)
+            self._process.send_signal(by or self.stopped_by)
+            self._send(signal.SIGCONT)
             self._process.wait()
             self._process = None
 
@@ -103,12 +104,15 @@ class Server:
     def pause(self) -> None:
         """Connections stay open and nobody answers (a machine that hangs)."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        self._send(signal.SIGSTOP)
         os.waitpid(self._process.pid, os.WUNTRACED)  # until its last thread has stopped
 
     def resume(self) -> None:
+        self._send(signal.SIGCONT)
+
+    def _send(self, sent: signal.Signals) -> None:
         assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+        self._process.send_signal(sent)
 
 
 class _Redis(Server):
@@ -142,6 +146,15 @@ class _Mongo(Server):
 
 class _PostgreSQL(Server):
     stopped_by = signal.SIGQUIT  # "immediate": a killed one leaves its shared memory behind
+
+    def _send(self, sent: signal.Signals) -> None:
+        """To its processes: one for each connection, each in a group of its own."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        self._process.send_signal(sent)  # first the one that makes them
+        for child in children.read_text().split():
+            with suppress(ProcessLookupError):
+                os.kill(int(child), sent)
 
     def answers(self) -> bool:
         import psycopg

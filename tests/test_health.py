@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
+import pymongo
 import pytest
-from django.test import RequestFactory
+import redis
+from django.db import connections
+from django.db.utils import ConnectionHandler
+from django.test import RequestFactory, override_settings
 
+from rxsse import health as health_module
 from rxsse import runtime
 from rxsse.health import health
-from tests.services import Server
+from tests.services import ON_CI, Missing, Server, postgresql_server
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +57,54 @@ def test_a_stopped_mongo_is_named(own_mongo: Server, settings: Any, prefix: str)
     assert ask()[0] == 200
     own_mongo.stop()
     assert ask() == (503, {"database": "ok", "feed": "ok", "cache": "unavailable", "broker": "ok"})
+
+
+def test_a_redis_that_takes_nothing_is_named(own_redis: Server, settings: Any, prefix: str) -> None:
+    """It answers PING, and refuses every announcement."""
+    settings.RXSSE = {"REDIS_URL": own_redis.url, "PREFIX": prefix, "BACKEND_TIMEOUT": 0.5}
+    runtime.reset()
+    with redis.Redis.from_url(own_redis.url) as client:
+        client.config_set("maxmemory", 1)
+    assert ask() == (503, {"database": "ok", "feed": "unavailable", "cache": "ok", "broker": "ok"})
+
+
+def test_a_mongo_that_is_no_primary_is_named(own_mongo: Server, settings: Any, prefix: str) -> None:
+    """It answers "ping", and refuses every write."""
+    url = f"mongodb://127.0.0.1:{own_mongo.port}/?directConnection=true"
+    settings.RXSSE = {"MONGO_URL": url, "PREFIX": prefix, "BACKEND_TIMEOUT": 0.5}
+    runtime.reset()
+    with pymongo.MongoClient[dict[str, object]](url) as client:
+        client.admin.command("replSetStepDown", 60, secondaryCatchUpPeriodSecs=1, force=True)
+    assert ask() == (503, {"database": "ok", "feed": "ok", "cache": "unavailable", "broker": "ok"})
+
+
+@pytest.mark.services
+def test_a_database_that_hangs_is_named_and_asked_by_one_thread() -> None:
+    try:
+        with postgresql_server() as server, _connected_to(server):
+            assert ask()[0] == 200
+            server.pause()
+            for _ in range(3):
+                assert ask() == (503, {"database": "unavailable", "feed": "ok", "cache": "ok", "broker": "ok"})
+            assert sum(thread.name == "rxsse-health" for thread in threading.enumerate()) == 1
+            server.resume()
+            until(lambda: ask()[0] == 200)
+    except Missing as missing:
+        if ON_CI:
+            raise
+        pytest.skip(str(missing))
+
+
+@contextmanager
+def _connected_to(server: Server) -> Iterator[None]:
+    """Have Django's databases be only this one."""
+    own = connections.settings["default"]
+    databases = {"default": {**own, "ENGINE": "django.db.backends.postgresql", "NAME": "rxsse", "HOST": "127.0.0.1"}}
+    databases["default"] |= {"PORT": str(server.port), "USER": "rxsse", "PASSWORD": "rxsse", "OPTIONS": {}}
+    with override_settings(RXSSE={"BACKEND_TIMEOUT": 0.3}):
+        runtime.reset()
+        with patch.object(health_module, "connections", ConnectionHandler(databases)):
+            yield
 
 
 def test_it_can_only_be_read() -> None:

@@ -327,7 +327,9 @@ class MongoCache(BaseCache):
 
     @_bounded
     def ping(self) -> None:
-        self._open().admin.command("ping")
+        # Not "ping": with directConnection it is answered by a member that takes no writes as well.
+        if not self._open().admin.command("hello").get("isWritablePrimary"):
+            raise Unavailable("MongoDB at MONGO_URL is not a primary")
 
     def close(self) -> None:
         with self._lock:

@@ -23,7 +23,7 @@ from rxsse.messages import Announcement
 
 
 class RedisFeed(BaseFeed):
-    """Keys: the stream ``PREFIX:feed``, the hashes ``PREFIX:prepared`` and ``PREFIX:interest``.
+    """Keys: the stream ``PREFIX:feed``, the hashes ``PREFIX:prepared`` and ``PREFIX:interest``, ``PREFIX:ping``.
 
     After a fork the child's end is as new: it listens to nothing and watches nothing.
     """
@@ -103,9 +103,10 @@ class RedisFeed(BaseFeed):
 
     def ping(self) -> None:
         try:
-            self._owning.ping()
+            # A write: a Redis that is out of memory, or read-only, answers PING and takes no announcement.
+            self._owning.set(f"{self._settings.PREFIX}:ping", b"", ex=60)
         except (redis.RedisError, OSError) as error:
-            raise Unavailable(f"Redis at REDIS_URL does not answer: {error}") from error
+            raise Unavailable(f"Redis at REDIS_URL takes nothing: {error}") from error
 
     def close(self) -> None:
         seconds = self._settings.BACKEND_TIMEOUT

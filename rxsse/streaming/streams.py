@@ -127,7 +127,7 @@ class PushedStream(Stream):
     async def run(self, receive: Receive) -> None:
         """Serve the topic until the stream ends or the client goes."""
         hub = self.hub
-        uvicorn.bound_buffer(self._cycle, hub.settings.SEND_BUFFER)
+        uvicorn.bound(self._cycle, hub.settings.SEND_BUFFER, hub.settings.WRITE_TIMEOUT)
         try:
             self._write(wire.retry(hub.settings.RETRY_MILLISECONDS))
             hub.connect(self)

@@ -23,12 +23,19 @@ def recognise(send: Any) -> Any | None:
     return cycle
 
 
-def bound_buffer(cycle: Any, size: int) -> None:
-    """Let the kernel hold about ``size`` bytes for a client that does not read, instead of megabytes."""
+def bound(cycle: Any, size: int, seconds: float) -> None:
+    """Let the kernel hold about ``size`` bytes for a client that does not read, instead of megabytes.
+
+    And have it end a connection whose client has not taken in what was sent for ``seconds`` (where it can: Linux):
+    left alone, it tries for a quarter of an hour to reach one that has vanished without a word.
+    """
     sock = cycle.transport.get_extra_info("socket")
     if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
-        with suppress(OSError):  # the connection is gone already; its disconnect is on the way
+        # ValueError is uvloop's. The connection is gone already; its disconnect is on the way.
+        with suppress(OSError, ValueError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
+            if hasattr(socket, "TCP_USER_TIMEOUT"):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(seconds * 1000))
 
 
 def abort(cycle: Any) -> None:

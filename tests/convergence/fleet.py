@@ -32,6 +32,9 @@ def free_port() -> int:
 class ServerProcess:
     """A uvicorn process that can be killed and started again on its port."""
 
+    output: IO[bytes] | None = None
+    """Where it says what is wrong; None: where this process does."""
+
     def __init__(self) -> None:
         self.port = free_port()
         self.start()
@@ -40,6 +43,7 @@ class ServerProcess:
         command = [sys.executable, "-m", "uvicorn", "tests.convergence.asgi:application", "--log-level", "warning"]
         self._process = subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--port", str(self.port)],
+            stderr=self.output,
             preexec_fn=partial(services.die_with_parent, signal.SIGKILL),
         )
 

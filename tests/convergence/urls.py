@@ -10,6 +10,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.urls import include, path
 
+from rxsse.health import health
 from tests.convergence import transactions
 
 
@@ -44,6 +45,7 @@ class Refusals:
 
 
 urlpatterns = [
+    path("health/", health),
     path("write/", write),
     path("write-in-request/", write_in_request),
     path("", include("tests.urls")),

@@ -157,14 +157,14 @@ class Bystanders:
         """Seconds that a write took to be seen by all, at most."""
         self._stopping = threading.Event()
         self._failures: list[BaseException] = []
-        self._streams = [Connection(port, f"/open/{profile.pk}/") for _ in range(readers)]
+        self.streams = [Connection(port, f"/open/{profile.pk}/") for _ in range(readers)]
         self._seen: list[list[tuple[int, float]]] = [[] for _ in range(readers)]
         self._threads = [threading.Thread(target=self._guarded, args=(self._write,))]
         for number in range(readers):
             self._threads.append(threading.Thread(target=self._guarded, args=(self._read, number)))
 
     def __enter__(self) -> Bystanders:
-        for stream in self._streams:
+        for stream in self.streams:
             stream.until(lambda client: client.state is not None, "the snapshot")
         for thread in self._threads:
             thread.start()
@@ -174,12 +174,17 @@ class Bystanders:
         self._stopping.set()
         for thread in self._threads:
             thread.join(2 * DEADLINE)
-        for stream in self._streams:
+        for stream in self.streams:
             stream.close()
         if kind is None:
             assert not self._failures, self._failures
             assert not any(thread.is_alive() for thread in self._threads)
             self._check()
+
+    @property
+    def seen_by_all(self) -> int:
+        """The number that every reader has been shown by now."""
+        return min(seen[-1][0] if seen else 0 for seen in self._seen)
 
     def wait_for_writes(self, number: int) -> None:
         """Until so many more have been written: time by what happens, not by the clock."""
@@ -202,7 +207,7 @@ class Bystanders:
         connection.close()
 
     def _read(self, number: int) -> None:
-        stream = self._streams[number]
+        stream = self.streams[number]
         stream.socket.settimeout(0.2)  # to see whether there is more to come
         while True:
             shown, _, rest = stream.client.state["bio"].partition(" ")
@@ -217,7 +222,7 @@ class Bystanders:
                 assert late < DEADLINE, f"{shown} is shown, {len(self.written)} was written {late:.0f} s ago"
 
     def _check(self) -> None:
-        for seen, stream in zip(self._seen, self._streams, strict=True):
+        for seen, stream in zip(self._seen, self.streams, strict=True):
             assert set(stream.client.names) <= {"snapshot", "patch", "mark"}, stream.client.names
             numbers = [number for number, _ in seen]
             assert numbers == sorted(numbers)

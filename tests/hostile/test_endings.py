@@ -140,6 +140,16 @@ def test_it_is_cut_off(server: str) -> None:
             until(write, "the end of the stream")
 
 
+def test_it_vanishes_with_little_on_its_way() -> None:
+    """Nothing blocks, for the kernel has room for all that was written; but nobody ever takes it from there."""
+    ann = make_profile("ann")
+    with running(WRITE_TIMEOUT=1.0) as port:
+        with Connection(port, f"/own/{ann.pk}/", headers=by_token(ann), buffer=1) as vanished:
+            vanished.until(lambda client: client.state is not None, "the snapshot")
+            Profile.objects.filter(pk=ann.pk).update(bio="x" * 20_000)
+            until(lambda: open_now() == 0, "the end of the stream")
+
+
 def test_the_client_goes_before_it_begins(application: Callable[[], Any]) -> None:
     ann = make_profile("ann")
     with running(application) as port:

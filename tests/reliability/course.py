@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from contextlib import ExitStack
+from collections import Counter
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from random import Random
-from typing import Any
+from tempfile import NamedTemporaryFile
+from typing import IO, Any
 
 from django.contrib.auth.models import User
 from django.db import Error, InterfaceError, OperationalError, connection, connections
@@ -18,7 +20,8 @@ from tests.convergence.fleet import ServerProcess, WriterProcess
 from tests.convergence.processes import Report, _Run
 from tests.convergence.reader import Reader
 from tests.convergence.subjects import any_subject
-from tests.reliability.faults import FAULTS
+from tests.reliability.degrading import Watch
+from tests.reliability.faults import DEGRADES, FAULTS, UNHEARD
 from tests.reliability.relay import Relay
 from tests.reliability.relay_setup import through
 
@@ -38,16 +41,17 @@ class Outcome:
     exact_after: float
     slowest_save: float
     failed_saves: int
-    refused_saves: int
+    refused_saves: Counter[str]
     rss: int
     kept_rss: int
 
     def __str__(self) -> str:
+        refused = "".join(f"; {number} x {what}" for what, number in self.refused_saves.most_common())
         return (
             f"{self.fault}: {self.clients} clients exact {self.exact_after:.1f} s after the writers paused, "
             f"{self.returns} returns, {self.refusals} refusals, {self.snapshots} snapshots, "
             f"{self.transactions} transactions, slowest save {1000 * self.slowest_save:.0f} ms, "
-            f"{self.failed_saves} saves failed, {self.refused_saves} refused by the database, "
+            f"{self.failed_saves} saves failed, {self.refused_saves.total()} refused by the database{refused}, "
             f"servers' memory {self.rss // 1024} MB, {self.kept_rss // 1024} MB of it in servers that no fault ends"
         )
 
@@ -55,8 +59,9 @@ class Outcome:
 class RelayedServer(ServerProcess):
     """A server with relays of its own to Redis and MongoDB."""
 
-    def __init__(self, relays: tuple[Relay, Relay]) -> None:
+    def __init__(self, relays: tuple[Relay, Relay], output: IO[bytes]) -> None:
         self.relays = relays
+        self.output: IO[bytes] = output
         super().__init__()
 
     def start(self) -> None:
@@ -92,6 +97,25 @@ def _row() -> User:
     return User.objects.create(username=f"saved-{secrets.token_hex(8)}")
 
 
+def refusal(error: Error) -> str:
+    """SQLSTATE (``-----``: the connection was lost or none made) and the first line of what the database said."""
+    state = getattr(error.__cause__, "sqlstate", None) or "-----"
+    return f"{state} {next(iter(str(error).splitlines()), '')}"
+
+
+CONFLICTS = ("40P01", "40001")
+"""What a database answers to transactions that were in each other's way: deadlock and serialization failure."""
+
+
+AWAY = ("-----", "57P", "08")
+"""And where it was shut down, or the connection with it was lost."""
+
+
+def explained(said: str, fault: str) -> bool:
+    """Whether a refusal is what the writers' own conflicts, or a database that was away, lead to."""
+    return said.startswith(CONFLICTS) or (fault.startswith("database_") and said.startswith(AWAY))
+
+
 class Saving(threading.Thread):
     """Saves a watched row again and again, and times it."""
 
@@ -100,7 +124,8 @@ class Saving(threading.Thread):
         self.slowest = 0.0
         self.failed = 0
         """How often something else than the database made a save fail."""
-        self.refused = 0
+        self.refused: Counter[str] = Counter()
+        """SQLSTATE and first line of what the database refused, and how often."""
         self._row = _row()
         self._ending = threading.Event()
 
@@ -112,11 +137,12 @@ class Saving(threading.Thread):
             began = time.monotonic()
             try:
                 self._row.save(update_fields=["first_name"])
-            except (OperationalError, InterfaceError):  # restarted, or its own answer to conflicts of writers
-                self.refused += 1
+            except (OperationalError, InterfaceError) as error:  # restarted, or its own answer to conflicts of writers
+                self.refused[refusal(error)] += 1
                 connection.close()
             except Error:  # a writer has deleted the row
-                self._row = _row()
+                with suppress(OperationalError, InterfaceError):
+                    self._row = _row()
             except Exception:
                 self.failed += 1
             else:
@@ -126,6 +152,10 @@ class Saving(threading.Thread):
     def end(self) -> None:
         self._ending.set()
         self.join(30)
+
+
+def _output() -> IO[bytes]:
+    return NamedTemporaryFile(prefix="rxsse-server-", suffix=".log")
 
 
 class Course(_Run):
@@ -162,7 +192,7 @@ class Course(_Run):
         self._fleet: Any = self
         self.servers: list[RelayedServer] = []
         for pair in relays[1:]:
-            self.servers.append(RelayedServer(pair))
+            self.servers.append(RelayedServer(pair, stack.enter_context(_output())))
             stack.callback(self.servers[-1].kill)
         for server in self.servers:
             server.wait()
@@ -183,6 +213,11 @@ class Course(_Run):
 
     def any_server(self) -> RelayedServer:
         return self._rng.choice(self.mortal)
+
+    def outage(self, seconds: float, only: RelayedServer | None = None) -> None:
+        """Let ``seconds`` pass, and more until the servers (or this one) have said what is wrong."""
+        time.sleep(seconds)
+        self._watch.until_said(only)
 
     def close(self) -> None:
         for reader in self._readers:
@@ -208,7 +243,10 @@ class Course(_Run):
         for thread in writing:
             thread.start()
         try:
-            FAULTS[name](self, seconds)
+            expected = DEGRADES.get(name, frozenset())
+            logged = frozenset() if name in UNHEARD else expected
+            with Watch(self.servers, expected, logged) as self._watch:
+                FAULTS[name](self, seconds)
             time.sleep(max(0.0, began + writing_for - time.monotonic()))
         finally:
             quiet.set()
@@ -225,6 +263,8 @@ class Course(_Run):
         returns, snapshots, refusals = (
             sum(new[index] - old[index] for old, new in zip(before, after, strict=True)) for index in range(3)
         )
+        unexplained = [said for said in saving.refused if not explained(said, name)]
+        assert not unexplained, f"{name}: saves were refused with {unexplained}"
         User.objects.filter(pk=saving._row.pk).delete()
         return Outcome(
             name, len(clients), returns, refusals, snapshots, self.report.transactions - transactions, exact_after,

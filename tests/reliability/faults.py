@@ -1,4 +1,7 @@
-"""What can go wrong: each fault breaks something for a while and mends it; knows nothing of who watches."""
+"""What can go wrong: each fault breaks something for a while and mends it; knows nothing of clients.
+
+``course.outage(seconds)`` passes the time, and goes on until every server has said that it is degraded (`DEGRADES`).
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,35 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pymongo
+import pymongo.errors
 import redis
+
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.reliability.course import Course
+
+LATENCY = 0.1
+"""Seconds that a slow server's answers, and what it is asked, are late."""
+
+REDIS, MONGO, DATABASE = frozenset({"feed", "broker"}), frozenset({"cache"}), frozenset({"database"})
+
+DEGRADES: dict[str, frozenset[str]] = {
+    "redis_stopped": REDIS,
+    "redis_unresponsive": REDIS,
+    "redis_out_of_memory": frozenset({"feed"}),  # pub/sub needs no memory
+    "mongo_stopped": MONGO,
+    "mongo_unresponsive": MONGO,
+    "mongo_stepped_down": MONGO,
+    "database_restarted": DATABASE,
+    "database_restarted_fast": DATABASE,
+    "database_unresponsive": DATABASE,
+    "owner_cut_off": REDIS | MONGO,
+}
+"""Parts of ``/health/`` that every server concerned has to call unavailable before the fault is mended."""
+
+UNHEARD = frozenset({"database_unresponsive"})
+"""Faults that are in the log only where ``/health/`` is asked: a driver that waits says nothing."""
 
 Fault = Callable[["Course", float], None]
 
@@ -37,15 +65,22 @@ def owner_cut_off(course: Course, seconds: float) -> None:
     server = course.any_server()
     for relay in server.relays:
         relay.cut()
-    time.sleep(max(seconds, 1.5 * course.lease_seconds))
+    course.outage(max(seconds, 1.5 * course.lease_seconds), server)
     for relay in server.relays:
         relay.mend()
 
 
 def redis_stopped(course: Course, seconds: float) -> None:
     course.redis.stop()
-    time.sleep(seconds)
+    course.outage(seconds)
     course.redis.start()
+
+
+def redis_unresponsive(course: Course, seconds: float) -> None:
+    """Its connections stay open, and nothing comes back (SIGSTOP)."""
+    course.redis.pause()
+    course.outage(seconds)
+    course.redis.resume()
 
 
 def redis_restarted_empty(course: Course, seconds: float) -> None:
@@ -59,22 +94,55 @@ def redis_out_of_memory(course: Course, seconds: float) -> None:
     with redis.Redis(port=course.redis.port) as client:
         client.config_set("maxmemory-policy", "noeviction")
         client.config_set("maxmemory", 1)
-        time.sleep(seconds)
+        course.outage(seconds)
         client.config_set("maxmemory", 0)
 
 
 def redis_slow(course: Course, seconds: float) -> None:
+    _slow(course, 0, seconds)
+
+
+def mongo_slow(course: Course, seconds: float) -> None:
+    _slow(course, 1, seconds)
+
+
+def _slow(course: Course, which: int, seconds: float) -> None:
     for pair in course.relays:
-        pair[0].latency = 0.1
-    time.sleep(seconds)
+        pair[which].latency = LATENCY
+    course.outage(seconds)
     for pair in course.relays:
-        pair[0].latency = 0.0
+        pair[which].latency = 0.0
 
 
 def mongo_stopped(course: Course, seconds: float) -> None:
     course.mongo.stop()
-    time.sleep(seconds)
+    course.outage(seconds)
     course.mongo.start()
+
+
+def mongo_unresponsive(course: Course, seconds: float) -> None:
+    """Its connections stay open, and nothing comes back (SIGSTOP)."""
+    course.mongo.pause()
+    course.outage(seconds)
+    course.mongo.resume()
+
+
+def mongo_stepped_down(course: Course, seconds: float) -> None:
+    """The primary becomes a secondary and ends its connections; with one member there is none until it is elected."""
+    with pymongo.MongoClient[dict[str, object]](course.mongo.url) as client:
+        members = len(client.admin.command("hello")["hosts"])
+        client.admin.command(
+            "replSetStepDown", max(2, round(seconds)), secondaryCatchUpPeriodSecs=1, force=members == 1
+        )
+        course.outage(seconds)
+        until(lambda: _has_primary(client), "a primary")
+
+
+def _has_primary(client: pymongo.MongoClient[dict[str, object]]) -> bool:
+    try:
+        return bool(client.admin.command("hello")["isWritablePrimary"])
+    except pymongo.errors.PyMongoError:
+        return False
 
 
 def mongo_collections_dropped(course: Course, seconds: float) -> None:
@@ -89,8 +157,24 @@ def mongo_collections_dropped(course: Course, seconds: float) -> None:
 def database_restarted(course: Course, seconds: float) -> None:
     """As ``pg_ctl restart -m immediate`` does it: SIGQUIT, then recovery."""
     course.postgresql.stop()
-    time.sleep(seconds / 2)
+    course.outage(seconds / 2)
     course.postgresql.start()
+
+
+def database_restarted_fast(course: Course, seconds: float) -> None:
+    """As ``pg_ctl restart -m fast`` does it: SIGINT, every connection is ended, and nothing is left to recover."""
+    course.postgresql.stop(signal.SIGINT)
+    course.outage(seconds / 2)
+    course.postgresql.start()
+
+
+def database_unresponsive(course: Course, seconds: float) -> None:
+    """Its connections stay open, and nothing comes back (SIGSTOP of all its processes)."""
+    course.postgresql.pause()
+    try:
+        course.outage(seconds)
+    finally:
+        course.postgresql.resume()
 
 
 def server_terminated(course: Course, seconds: float) -> None:
@@ -116,11 +200,17 @@ FAULTS: dict[str, Fault] = {
         owner_stopped_past_its_lease,
         redis_stopped,
         redis_restarted_empty,
+        redis_unresponsive,
         redis_out_of_memory,
         redis_slow,
         mongo_stopped,
+        mongo_unresponsive,
+        mongo_slow,
+        mongo_stepped_down,
         mongo_collections_dropped,
         database_restarted,
+        database_restarted_fast,
+        database_unresponsive,
         owner_cut_off,
         server_terminated,
         rolling_restart,
