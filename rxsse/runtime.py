@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rxsse import brokers, caches, capture, feeds, presence, tickets
 from rxsse.caches.base import BaseCache
@@ -28,6 +28,11 @@ from rxsse.inside import measuring, reporting
 from rxsse.limits import Limits
 from rxsse.messages import Change
 from rxsse.streaming.hub import Hubs
+
+if TYPE_CHECKING:  # what it needs is loaded where there is a proxy
+    from rxsse.grip.holding import Holding
+    from rxsse.grip.owner import Owner
+    from rxsse.grip.register import BaseRegister
 
 logger = logging.getLogger("rxsse")
 
@@ -78,6 +83,9 @@ class Runtime:
         self._fence: Fence | None = None
         self._hubs: Hubs | None = None
         self._backends: Backends | None = None
+        self._register: BaseRegister | None = None
+        self._holding: Holding | None = None
+        self._owner: Owner | None = None
         measuring.install(settings, partial(self.describe, None))
 
     @property
@@ -111,6 +119,37 @@ class Runtime:
                 self._hubs = Hubs(self.engine, guard=self.guard)
                 self._reporter.start(self.engine, self._hubs)
             return self._hubs
+
+    @property
+    def grip(self) -> Holding | None:
+        """The serving side for streams that a proxy holds; None without ``GRIP_URL``."""
+        if self.settings.GRIP_URL is None:
+            return None
+        with self._lock:
+            if self._holding is None:
+                from rxsse.grip.holding import Holding
+
+                register = self._held()
+                self._holding = Holding(self.settings, register, self.guard)
+                if not register.shared:
+                    self.publish_held()
+            return self._holding
+
+    def publish_held(self) -> None:
+        """Publish for every stream that a proxy holds, until `close`: `manage.py rxsse_owner`, or a process alone."""
+        with self._lock:
+            if self._owner is None:
+                from rxsse.grip.owner import Owner
+
+                self._owner = Owner(self.settings, self.engine, self.guard, self._held())
+                self._owner.start()
+
+    def _held(self) -> BaseRegister:
+        if self._register is None:
+            from rxsse.grip import register
+
+            self._register = register.create(self.settings)
+        return self._register
 
     def _fenced(self, engine: Engine) -> Engine | Fence:
         """The engine as the broker meets it."""
@@ -151,6 +190,10 @@ class Runtime:
             hubs, engine, backends = self._hubs, self._engine, self._backends
             self._hubs = self._engine = self._backends = None
         self._reporter.close(self.settings.BACKEND_TIMEOUT)
+        if self._register is not None:
+            self._register.close()
+        if self._owner is not None:
+            self._owner.close()
         if hubs is not None:
             hubs.close()
         if self._fence is not None:
