@@ -266,7 +266,9 @@ PUSHPIN = Path("/etc/pushpin/pushpin.conf")
 
 
 @contextmanager
-def pushpin_server(routes: Sequence[str], *, key: str = "a key of this test") -> Iterator[tuple[Server, str]]:
+def pushpin_server(
+    routes: Sequence[str], *, key: str = "the key that this test has, of thirty-two bytes or more"
+) -> Iterator[tuple[Server, str]]:
     """Pushpin with these lines as its routes, and its ``GRIP_URL``; raises `Missing`."""
     program = shutil.which("pushpin")
     if program is None or not PUSHPIN.exists():

@@ -113,15 +113,14 @@ class Owner(Follower):
             try:
                 happened = self._inbox.get(timeout=max(0.0, due - time.monotonic()))
             except Empty:
-                happened = (self._tick, ())
+                happened = (lambda: None, ())
             self.now = time.monotonic()
             if happened is None:
                 break
-            self._do(*happened)
+            self._do(happened[0], *happened[1])
             if self.now >= due:
                 due = self.now + TICK_SECONDS
-                if happened[0] != self._tick:
-                    self._do(self._tick)
+                self._do(self._tick)
         for published in self._topics.values():
             published.readers = 0
         self._say_what_is_published()
