@@ -273,7 +273,7 @@ def pushpin_server(
     program = shutil.which("pushpin")
     if program is None or not PUSHPIN.exists():
         raise Missing("no Pushpin: apt-get install pushpin")
-    port, control = free_port(), free_port()
+    port, control, key = free_port(), free_port(), "a-key-for-tests-of-thirty-two-bytes-or-more"
     with _folder("pushpin") as folder:
         text = PUSHPIN.read_text()
         ipc = "ipc://{rundir}/{ipc_prefix}"

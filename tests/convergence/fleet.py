@@ -270,6 +270,16 @@ class Fleet:
         """Where clients connect."""
         return self._entrances
 
+    def check_held(self) -> None:
+        """Where there is a proxy, it is the one that holds the streams, and an owner publishes for them."""
+        if self.hosts:
+            import redis
+
+            with redis.Redis.from_url(os.environ["RXSSE_TEST_REDIS_URL"]) as client:
+                prefix = os.environ["RXSSE_CONVERGENCE_PREFIX"]
+                assert client.hlen(f"{prefix}:grip:held") > 0, "no stream is held"
+                assert list(client.scan_iter(f"{prefix}:grip:topics:*")), "no topic is published"
+
     def write(self, count: int, rng: Random, money: bool) -> None:
         for writer in self.writers:
             writer.begin(count, rng.randint(0, 2**32), "money" if money else "all")

@@ -44,8 +44,9 @@ def run(steps: int, seed: int, *, flavour: str, vendor: str, readers: int = 16, 
     """Run until ``steps`` transactions were written; raises AssertionError at the first broken promise.
 
     ``flavour``: "processes" (over Redis and MongoDB), "grip" (the same, behind a Pushpin that holds the streams, with
-    an owner that may be killed as well), "durable" (announced in the database), "embedded" (one server with nothing beside it, in which
-    the writers are threads) or "outbox" (two such servers and writers outside them, with a database in common).
+    an owner that may be killed as well), "durable" (announced in the database), "embedded" (one server with nothing
+    beside it, in which the writers are threads) or "outbox" (two such servers and writers outside them, with a
+    database in common).
     ``vendor``: "sqlite" or "postgresql". With ``money`` writers only move money between accounts, and all clients
     watch its sum.
     """
@@ -108,6 +109,7 @@ class _Run:
         self.report.transactions += BATCH * WRITERS
         for reader in list(self._readers):
             self._settle(reader)
+        self._fleet.check_held()
         for reader in rng.sample(self._readers, len(self._readers) // 4):
             self._dismiss(reader)
 
