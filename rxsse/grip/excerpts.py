@@ -88,4 +88,6 @@ def excerpt(hub: Hub, topic: Topic, wanted: str | None, identity: object, second
         return stream.given.result(seconds)
     except TimeoutError:
         hub.loop.call_soon_threadsafe(stream.cut)
-        raise Unavailable(f"{topic.name} could not be read within {seconds:g} s") from None
+        hot = stream.hot is not None and stream.hot.ring is not None
+        waits = "whether its reader may read" if stream.held else stream.subscription.state.name if hot else "its topic"
+        raise Unavailable(f"{topic.name} could not be read within {seconds:g} s: it waits for {waits}") from None

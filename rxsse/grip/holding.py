@@ -83,7 +83,6 @@ class Holding:
         identity = replace(held.identity, position=position)
         verdict = verdicts.ask([identity])
         if identity in verdict.reasons:
-            self._forget(held)
             return _response(wire.revoked(verdict.reasons[identity]))
         until = now + LIVES * self._settings.GRIP_SECONDS
         held = replace(held, identity=replace(identity, look=verdict.look), until=until)
@@ -99,8 +98,6 @@ class Holding:
             given = excerpt(hubs.background(), held.topic, cursor, held.identity, seconds)
         except Unavailable as error:
             return self._unavailable(error)
-        if given.ended:
-            self._forget(held)
         return self._held(given, held, published)
 
     def _held(self, given: Given, held: Held, published: bool) -> HttpResponse:
@@ -128,12 +125,6 @@ class Holding:
     def _unavailable(self, error: Exception) -> HttpResponse:
         logger.warning("A proxy is given no stream to hold, its client has to come again: %s", error)
         return _response(wire.reset("unavailable") + bye(self._settings.RETRY_MILLISECONDS))
-
-    def _forget(self, held: Held) -> None:
-        try:
-            self._register.forget([held.id])
-        except Unavailable as error:
-            logger.info("a stream that is over runs out by itself: %s", error)
 
 
 def _response(body: bytes) -> HttpResponse:

@@ -209,7 +209,7 @@ class Owner(Follower):
         self._dismiss(readers)
 
     def _dismiss(self, readers: list[HeldReader], hint: bool = False) -> None:
-        """Forget ``readers``."""
+        """Guard ``readers`` no more. The register keeps them to their end: who asks again is told why he ended."""
         gone = [reader for reader in readers if self._readers.pop(reader.id, None) is not None]
         for reader in gone:
             self._guard.left(reader)
@@ -220,8 +220,6 @@ class Owner(Follower):
             published = self._topics.get(reader.topic)
             if published is not None:
                 published.readers -= 1
-        if not hint:
-            self._forget([reader.id for reader in gone])
 
     def _drop(self, published: Published) -> None:
         published.closed = True
@@ -240,7 +238,9 @@ class Owner(Follower):
 
     def _tick(self) -> None:
         wall = time.time()
-        self._dismiss([reader for reader in self._readers.values() if reader.until <= wall])
+        over = [reader for reader in self._readers.values() if reader.until <= wall]
+        self._dismiss(over)
+        self._forget([reader.id for reader in over])
         for name in [name for name, due in self._failed.items() if due <= self.now]:
             del self._failed[name]
             if name in self._topics:

@@ -42,7 +42,7 @@ def site(django_db_setup: None) -> Iterator[Site]:
     redis_url, mongo_url = map(str, addresses)
     prefix = f"t{secrets.token_hex(6)}"
     mongo_url = urlunsplit(urlsplit(mongo_url)._replace(path=f"/{prefix}"))
-    values = {"REDIS_URL": redis_url, "MONGO_URL": mongo_url, "PREFIX": prefix, "MARK_SECONDS": 1.0}
+    values = {"REDIS_URL": redis_url, "MONGO_URL": mongo_url, "PREFIX": prefix, "MARK_SECONDS": 4.0}
     # Short, so that tests see what happens at the turn of a proxy; no sweep, so that it is seen to be that.
     values |= {"RETRY_MILLISECONDS": 100, "PERMISSION_SECONDS": 0, "GRIP_SECONDS": 8.0, "BACKEND_TIMEOUT": 1.0}
     values |= {"LEASE_SECONDS": 2.0, "COOL_SECONDS": 0.5}
@@ -117,7 +117,10 @@ def test_a_snapshot_then_patches_then_a_resume(kind: str, site: Site, team: Team
 def test_the_owner_publishes_without_any_server(site: Site, team: Team, ann: User) -> None:
     with stream_of(site.pushpin.port, f"/team/{team.pk}/", by_token(ann)) as stream:
         site.wait_until_published(topic_of(team))
-        site.wait_until_asked_again(topic_of(team))  # while it asks, a proxy sends nothing
+        # While it asks, a proxy sends nothing: this is over when something comes again.
+        site.wait_until_asked_again(topic_of(team))
+        rename(team, "asked")
+        assert_follows(stream, "asked")
         site.server.pause()
         try:
             rename(team, "published")
