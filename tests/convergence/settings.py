@@ -34,7 +34,7 @@ if os.environ["RXSSE_CONVERGENCE_FLAVOUR"] in ("processes", "durable", "grip"):
         "PREFIX": os.environ["RXSSE_CONVERGENCE_PREFIX"],
     }
 if os.environ.get("RXSSE_CONVERGENCE_GRIP_URL"):
-    RXSSE |= {"GRIP_URL": os.environ["RXSSE_CONVERGENCE_GRIP_URL"], "GRIP_SECONDS": 10.0}
+    RXSSE |= {"GRIP_URL": os.environ["RXSSE_CONVERGENCE_GRIP_URL"], "GRIP_SECONDS": 4.0}
 if os.environ["RXSSE_CONVERGENCE_FLAVOUR"] in ("outbox", "durable"):
     RXSSE |= {"OUTBOX": True}
 
