@@ -6,7 +6,7 @@ Every limit says here why it is what it is.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,13 @@ class Settings:
     DERIVE_THREADS: int = 2
     """Threads (and database connections) that derive states in a serving process."""
 
+    GRIP_URL: str | None = None
+    """Control port of the GRIP proxy that holds streams (Pushpin, Fastly Fanout), several separated by spaces. None:
+    Django's own ``GRIP_URL``, which django-eventstream reads; without that, processes hold their streams themselves."""
+
+    GRIP_SECONDS: float = 60.0
+    """Seconds after which a proxy asks again for each stream that it holds: may it go on, has it missed something."""
+
     STATUS_SECONDS: float = 5.0
     """Seconds between two reports, in Redis, of what a serving process holds, for ``rxsse_status``; 0: none."""
 
@@ -141,6 +148,9 @@ def get_settings() -> Settings:
     global _current
     if _current is None:
         _current = read(getattr(django_settings, "RXSSE", {}))
+        grip_url = getattr(django_settings, "GRIP_URL", None)
+        if _current.GRIP_URL is None and isinstance(grip_url, str) and grip_url:
+            _current = replace(_current, GRIP_URL=grip_url)
     return _current
 
 
@@ -182,7 +192,7 @@ def _check(key: str, value: Any, wanted: str) -> None:
 
 def _forget(*, setting: str, **_: Any) -> None:
     global _current
-    if setting == "RXSSE":
+    if setting in ("RXSSE", "GRIP_URL"):
         _current = None
 
 

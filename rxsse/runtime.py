@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rxsse import brokers, caches, capture, feeds, presence, tickets
 from rxsse.brokers.relay import Told
@@ -29,6 +29,11 @@ from rxsse.inside import measuring, reporting
 from rxsse.limits import Limits
 from rxsse.messages import Change, Fanout
 from rxsse.streaming.hub import Hubs
+
+if TYPE_CHECKING:  # what it needs is loaded where there is a proxy
+    from rxsse.grip.holding import Holding
+    from rxsse.grip.owner import Owner
+    from rxsse.grip.register import BaseRegister
 
 logger = logging.getLogger("rxsse")
 
@@ -89,6 +94,9 @@ class Runtime:
         self._fence: Fence | None = None
         self._hubs: Hubs | None = None
         self._backends: Backends | None = None
+        self._register: BaseRegister | None = None
+        self._holding: Holding | None = None
+        self._owner: Owner | None = None
         measuring.install(settings, partial(self.describe, None))
 
     @property
@@ -143,6 +151,37 @@ class Runtime:
         if self._engine is not None:
             self._engine.fanned_out(topic_name, fanout)
 
+    @property
+    def grip(self) -> Holding | None:
+        """The serving side for streams that a proxy holds; None without ``GRIP_URL``."""
+        if self.settings.GRIP_URL is None:
+            return None
+        with self._lock:
+            if self._holding is None:
+                from rxsse.grip.holding import Holding
+
+                register = self._held()
+                self._holding = Holding(self.settings, register, self.guard)
+                if not register.shared:
+                    self.publish_held()
+            return self._holding
+
+    def publish_held(self) -> None:
+        """Publish for every stream that a proxy holds, until `close`: `manage.py rxsse_owner`, or a process alone."""
+        with self._lock:
+            if self._owner is None:
+                from rxsse.grip.owner import Owner
+
+                self._owner = Owner(self.settings, self.engine, self.guard, self._held())
+                self._owner.start()
+
+    def _held(self) -> BaseRegister:
+        if self._register is None:
+            from rxsse.grip import register
+
+            self._register = register.create(self.settings)
+        return self._register
+
     def _fenced(self, engine: Engine) -> Engine | Fence:
         """The engine as the broker meets it."""
         if self.settings.REDIS_URL is not None or self.settings.OUTBOX:
@@ -182,6 +221,10 @@ class Runtime:
             self._hubs = self._engine = self._backends = None
         self._reporter.close(self.settings.BACKEND_TIMEOUT)
         self.relay.close()
+        if self._register is not None:
+            self._register.close()
+        if self._owner is not None:
+            self._owner.close()
         if hubs is not None:
             hubs.close()
         if self._fence is not None:

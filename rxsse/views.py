@@ -92,6 +92,10 @@ class ChannelView(APIView):
         cursor = request.headers.get("Last-Event-ID") or request.query_params.get("last_event_id")
         hubs = runtime.current().hubs
         reader = reader_of(request, self.channel, kwargs, self.position)
+        grip = runtime.current().grip
+        if grip is not None and grip.wants(request._request):
+            _spend_ticket(request)
+            return grip.begin(hubs, topic, request.path_info, cursor, reader)
         place = runtime.current().limits.place_for(request, reader) if request.method == "GET" else None
         try:
             _spend_ticket(request)  # last: a request that is refused uses no ticket up
@@ -130,6 +134,9 @@ class ChannelView(APIView):
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """DRF's view and request know each other: by the view, a stream that is never served would keep its place."""
+        grip = runtime.current().grip
+        if grip is not None and grip.goes_on(request):
+            return grip.go_on(runtime.current().hubs, request)
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         del self.response
         return response

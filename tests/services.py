@@ -13,6 +13,7 @@ import fcntl
 import glob
 import os
 import platform
+import re
 import shutil
 import signal
 import socket
@@ -27,6 +28,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
+from urllib.parse import urlencode
 
 MONGOD = Path(__file__).resolve().parent.parent / ".cache" / "mongod"
 START_SECONDS = 60.0  # a laptop that is busy compiling needs more than the usual second or two
@@ -265,6 +267,45 @@ def postgresql_server(*, durable: bool = False) -> Iterator[Server]:
         server.environment |= {"PGUSER": "rxsse", "PGPASSWORD": "rxsse"}
         with _running(server):
             yield server
+
+
+class _Pushpin(Server):
+    """The runner, which stops its four processes when it is asked to end."""
+
+    stopped_by = signal.SIGTERM
+
+
+PUSHPIN = Path("/etc/pushpin/pushpin.conf")
+
+
+@contextmanager
+def pushpin_server(
+    routes: Sequence[str], *, key: str = "the key that this test has, of thirty-two bytes or more"
+) -> Iterator[tuple[Server, str]]:
+    """Pushpin with these lines as its routes, and its ``GRIP_URL``; raises `Missing`."""
+    program = shutil.which("pushpin")
+    if program is None or not PUSHPIN.exists():
+        raise Missing("no Pushpin: apt-get install pushpin")
+    port, control, key = free_port(), free_port(), "a-key-for-tests-of-thirty-two-bytes-or-more"
+    with _folder("pushpin") as folder:
+        text = PUSHPIN.read_text()
+        ipc = "ipc://{rundir}/{ipc_prefix}"
+        values = {"rundir": folder / "run", "logdir": folder / "log.d", "routesfile": folder / "routes"}
+        values |= {"http_port": f"127.0.0.1:{port}", "push_in_http_port": control, "sig_key": key}
+        values |= {"services": "condure,zurl,pushpin-proxy,pushpin-handler", "message_rate": 100_000}
+        values |= {"push_in_spec": f"{ipc}in", "push_in_sub_specs": f"{ipc}sub", "command_spec": f"{ipc}command"}
+        for name, value in values.items():
+            text, found = re.subn(rf"(?m)^{name}=.*$", lambda _, name=name, value=value: f"{name}={value}", text)
+            assert found == 1, name
+        # Debian's built-in addresses are those of a system service.
+        ours = f"zurl_out_specs={ipc}zurl-in\nzurl_out_stream_specs={ipc}zurl-in-stream\nzurl_in_specs={ipc}zurl-out"
+        (folder / "pushpin.conf").write_text(text.replace("[proxy]\n", f"[proxy]\n{ours}\n"))
+        (folder / "routes").write_text("".join(f"{route}\n" for route in routes))
+        for name in ("run", "log.d"):
+            (folder / name).mkdir()
+        server = _Pushpin([program, f"--config={folder / 'pushpin.conf'}"], port, folder)
+        with _running(server):
+            yield server, f"http://127.0.0.1:{control}/?{urlencode({'verify-key': key})}"
 
 
 def _mongod() -> list[str]:

@@ -1,9 +1,9 @@
 """Long runs: ``python -m tests.convergence [--steps N] [--seed N] [--flavour FLAVOUR] [--database VENDOR] [--money]``.
 
-Five flavours: "in-process" (through rxsse.testing), "embedded" (one server with neither Redis nor MongoDB, which
+Six flavours: "in-process" (through rxsse.testing), "embedded" (one server with neither Redis nor MongoDB, which
 writes as well), "outbox" (two such servers, three writers, who meet in the database only), "processes" (three servers,
-three writers), "durable" (the same with an outbox). What is needed of Redis, MongoDB and PostgreSQL is
-started where the environment names none.
+three writers), "durable" (the same with an outbox), "grip" (the same behind a Pushpin that holds the streams, with
+a worker that publishes). What is needed of Redis, MongoDB and PostgreSQL is started where the environment names none.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import subprocess
 import sys
 
 SERVICES = ("RXSSE_TEST_REDIS_URL", "RXSSE_TEST_MONGO_URL", "PGHOST")
-FLAVOURS = ("in-process", "embedded", "outbox", "processes", "durable")
-EVERYTHING = ("processes", "durable")
+FLAVOURS = ("in-process", "embedded", "outbox", "processes", "durable", "grip")
+EVERYTHING = ("processes", "durable", "grip")
 """Those that need Redis, MongoDB and PostgreSQL."""
 STEPS_PER_EXAMPLE = 100
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from http.client import HTTPConnection, HTTPException
 from random import Random
@@ -35,8 +35,8 @@ class ServerProcess:
     output: IO[bytes] | None = None
     """Where it says what is wrong; None: where this process does."""
 
-    def __init__(self) -> None:
-        self.port = free_port()
+    def __init__(self, port: int | None = None) -> None:
+        self.port = port or free_port()
         self.start()
 
     def start(self) -> None:
@@ -73,6 +73,39 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self.kill()
             raise RuntimeError("a server did not end within ten seconds of SIGTERM") from None
+
+
+class OwnerProcess:
+    """Publishes what a proxy sends to clients; can be killed and started again."""
+
+    def __init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "django", "rxsse_owner"],
+            stdout=subprocess.PIPE,
+            preexec_fn=partial(services.die_with_parent, signal.SIGKILL),
+        )
+
+    def wait(self) -> None:
+        """Return when it publishes."""
+        assert self._process.stdout is not None
+        if not self._process.stdout.readline():
+            raise RuntimeError("the owner did not start; its output is above")
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._end()
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._end()
+
+    def _end(self) -> None:
+        assert self._process.stdout is not None
+        self._process.wait(10)
+        self._process.stdout.close()
 
 
 class WriterProcess:
@@ -206,9 +239,28 @@ def own_postgresql(name: str) -> Iterator[str]:
 class Fleet:
     """Several servers, and several writers: processes of their own, or threads of the only server."""
 
-    def __init__(self, servers: int, writers: int, embedded: bool) -> None:
-        self.servers = [ServerProcess() for _ in range(servers)]
-        for server in self.servers:
+    def __init__(self, servers: int, writers: int, embedded: bool, proxied: bool = False) -> None:
+        """``proxied``: clients come through a Pushpin, which holds their streams; an owner publishes to it."""
+        self._stack = ExitStack()
+        ports = [free_port() for _ in range(servers)]
+        self.hosts: list[str] = []
+        self.owners: list[OwnerProcess] = []
+        if proxied:
+            self.hosts = [f"s{number}.test" for number in range(servers)]
+            # Each host is another server first, and any of the others when that is dead.
+            turns = [ports[number:] + ports[:number] for number in range(servers)]
+            routes = [
+                f"{host} {' '.join(f'127.0.0.1:{port}' for port in turn)}"
+                for host, turn in zip(self.hosts, turns, strict=True)
+            ]
+            pushpin, url = self._stack.enter_context(services.pushpin_server(routes))
+            self._entrances = [pushpin.port]
+            os.environ["RXSSE_CONVERGENCE_GRIP_URL"] = url
+            self.owners.append(OwnerProcess())
+        else:
+            self._entrances = ports
+        self.servers = [ServerProcess(port) for port in ports]
+        for server in [*self.servers, *self.owners]:
             server.wait()
         port = self.servers[0].port
         self.writers = [WriterThread(port) if embedded else WriterProcess() for _ in range(writers)]
@@ -216,6 +268,21 @@ class Fleet:
     @property
     def ports(self) -> list[int]:
         return [server.port for server in self.servers]
+
+    @property
+    def entrances(self) -> list[int]:
+        """Where clients connect."""
+        return self._entrances
+
+    def check_held(self) -> None:
+        """Where there is a proxy, it is the one that holds the streams, and an owner publishes for them."""
+        if self.hosts:
+            import redis
+
+            with redis.Redis.from_url(os.environ["RXSSE_TEST_REDIS_URL"]) as client:
+                prefix = os.environ["RXSSE_CONVERGENCE_PREFIX"]
+                assert client.hlen(f"{prefix}:grip:held") > 0, "no stream is held"
+                assert list(client.scan_iter(f"{prefix}:grip:topics:*")), "no topic is published"
 
     def write(self, count: int, rng: Random, money: bool) -> None:
         for writer in self.writers:
@@ -226,7 +293,7 @@ class Fleet:
 
     def replace_a_server(self, rng: Random) -> None:
         """Kill one, as the kernel would, and start it again."""
-        server = rng.choice(self.servers)
+        server = rng.choice([*self.servers, *self.owners])
         server.kill()
         server.start()
         server.wait()
@@ -234,5 +301,6 @@ class Fleet:
     def stop(self) -> None:
         for writer in self.writers:
             writer.stop()
-        for server in self.servers:
+        for server in [*self.servers, *self.owners]:
             server.stop()
+        self._stack.close()

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.convergence.fleet import Fleet, own_database
 
-SERVERS = {"processes": 3, "embedded": 1, "outbox": 2, "durable": 3}
+SERVERS = {"processes": 3, "embedded": 1, "outbox": 2, "durable": 3, "grip": 3}
 WRITERS = 3
 BATCH = 8  # transactions of each writer between two quiet points
 PROGRESS = 500  # transactions after which a long run says how far it is
@@ -43,9 +43,10 @@ class Report:
 def run(steps: int, seed: int, *, flavour: str, vendor: str, readers: int = 16, money: bool = False) -> Report:
     """Run until ``steps`` transactions were written; raises AssertionError at the first broken promise.
 
-    ``flavour``: "processes" (over Redis and MongoDB), "durable" (the same, and announced
-    in the database), "embedded" (one server with nothing beside it, in which
-    the writers are threads) or "outbox" (two such servers and writers outside them, with a database in common).
+    ``flavour``: "processes" (over Redis and MongoDB), "grip" (the same, behind a Pushpin that holds the streams, with
+    an owner that may be killed as well), "durable" (announced in the database), "embedded" (one server with nothing
+    beside it, in which the writers are threads) or "outbox" (two such servers and writers outside them, with a
+    database in common).
     ``vendor``: "sqlite" or "postgresql". With ``money`` writers only move money between accounts, and all clients
     watch its sum.
     """
@@ -80,7 +81,7 @@ class _Run:
         self._count = readers
         self._money = money
         self._readers: list[Any] = []
-        self._fleet = Fleet(SERVERS[flavour], WRITERS, embedded=flavour == "embedded")
+        self._fleet = Fleet(SERVERS[flavour], WRITERS, embedded=flavour == "embedded", proxied=flavour == "grip")
 
     def close(self) -> None:
         from django.db import connections
@@ -108,6 +109,7 @@ class _Run:
         self.report.transactions += BATCH * WRITERS
         for reader in list(self._readers):
             self._settle(reader)
+        self._fleet.check_held()
         for reader in rng.sample(self._readers, len(self._readers) // 4):
             self._dismiss(reader)
 
@@ -119,7 +121,8 @@ class _Run:
             subject = any_subject(self._rng, "ledger" if self._money else None)
             if subject is not None:
                 token = self._tokens[subject.user_id]
-                reader = Reader(subject, token, lambda: self._fleet.ports, self._rng.randint(0, 2**32))
+                seed = self._rng.randint(0, 2**32)
+                reader = Reader(subject, token, lambda: self._fleet.entrances, seed, self._fleet.hosts)
                 reader.start()
                 self._readers.append(reader)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from threading import Event as Flag
 from threading import Lock, Thread
@@ -23,13 +23,22 @@ SECRET = re.compile(r"SECRET<(\d+)>")
 class Reader(Thread):
     """One subject, watched through one of several servers at a time."""
 
-    def __init__(self, subject: Subject, token: str, ports: Callable[[], list[int]], seed: int) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        token: str,
+        ports: Callable[[], list[int]],
+        seed: int,
+        hosts: Sequence[str] = (),
+    ) -> None:
+        """``hosts``: by these names a proxy tells servers apart."""
         super().__init__(daemon=True, name=f"{subject.name}-{seed}")
         self.subject = subject
         self.client = Client()
         self.complaints: list[str] = []
         self.gone = False
         self.applied = self.connects = self.snapshots = 0
+        self._hosts = hosts
         self._token, self._ports, self._rng = token, ports, Random(seed)
         self._disturbed, self._stopping = Flag(), Flag()
         self._lock = Lock()
@@ -71,6 +80,8 @@ class Reader(Thread):
         stream = http.client.HTTPConnection("127.0.0.1", self._rng.choice(self._ports()), timeout=SILENCE)
         try:
             headers = {"Accept": "text/event-stream", "Authorization": f"Token {self._token}"}
+            if self._hosts:
+                headers["Host"] = self._rng.choice(self._hosts)
             if self.client.cursor is not None:
                 headers["Last-Event-ID"] = self.client.cursor
             stream.request("GET", url, headers=headers)
@@ -78,6 +89,8 @@ class Reader(Thread):
             if response.status == 200:
                 self.connects += 1
                 self._read(response)
+            elif response.status == 502 and self._hosts:  # the proxy's own, for a server that was killed meanwhile
+                self._stopping.wait(0.1)
             elif response.status != 404:  # renamed or deleted since we looked: look again
                 self.complaints.append(f"{response.status} {response.read(500)!r}")
                 self._stopping.wait(0.2)

@@ -27,12 +27,14 @@ RXSSE = {
     # Off, because an audit would repair what this suite is there to find.
     "AUDIT_SECONDS": 0.0,
 }
-if os.environ["RXSSE_CONVERGENCE_FLAVOUR"] in ("processes", "durable"):
+if os.environ["RXSSE_CONVERGENCE_FLAVOUR"] in ("processes", "durable", "grip"):
     RXSSE |= {
         "REDIS_URL": os.environ["RXSSE_TEST_REDIS_URL"],
         "MONGO_URL": os.environ["RXSSE_TEST_MONGO_URL"],
         "PREFIX": os.environ["RXSSE_CONVERGENCE_PREFIX"],
     }
+if os.environ.get("RXSSE_CONVERGENCE_GRIP_URL"):
+    RXSSE |= {"GRIP_URL": os.environ["RXSSE_CONVERGENCE_GRIP_URL"], "GRIP_SECONDS": 4.0}
 if os.environ["RXSSE_CONVERGENCE_FLAVOUR"] in ("outbox", "durable"):
     RXSSE |= {"OUTBOX": True}
 

@@ -1,0 +1,5 @@
+"""Hands streams to a GRIP proxy (Pushpin, Fastly Fanout), which holds the connections (docs/adr/0013).
+
+A server process answers what a stream begins with and who may go on with it (`holding`); the owner publishes
+what follows (`owner`); both know who reads from the `register`.
+"""
