@@ -24,6 +24,9 @@ OpenBrowser = Callable[..., Browser]
 
 STREAMS_PER_ADDRESS = 24
 
+MARK_SECONDS = 0.4
+"""Between two marks of the brisk application."""
+
 DOORS = [
     *("nginx-http1", "nginx-tls", "nginx-http2"),
     *("caddy-http1", "caddy-tls", "caddy-http2"),
@@ -32,7 +35,9 @@ DOORS = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of this package together: its servers live as long as the tests that come after one another are in it."""
     here = Path(__file__).parent
+    items.sort(key=lambda item: here not in item.path.parents)
     for item in items:
         if here in item.path.parents:
             item.add_marker("slow")  # five servers come before the first one
@@ -70,7 +75,7 @@ def backends() -> Iterator[dict[str, Any]]:
 def applications(backends: dict[str, Any]) -> Iterator[Applications]:
     """The calm one does not mark: what it sends must arrive by itself. The brisk one marks often, and may be killed."""
     calm = {"MARK_SECONDS": 600.0, "WRITE_TIMEOUT": 2.0, "STREAMS_PER_ADDRESS": STREAMS_PER_ADDRESS}
-    brisk = {"MARK_SECONDS": 0.3, "LEASE_SECONDS": 0.6}
+    brisk = {"MARK_SECONDS": MARK_SECONDS, "LEASE_SECONDS": 0.6}
     with ExitStack() as stack:
         started: list[Application] = []
         for port, settings in zip(serving.free_ports(2), (calm, brisk | backends), strict=True):

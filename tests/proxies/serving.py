@@ -27,8 +27,8 @@ PAGE = ROOT / "docs" / "proxies.md"
 UPSTREAM = "127.0.0.1:8000"
 """Where the application is, in the documented configurations."""
 
-READ_TIMEOUT = "1s"
-"""How long the doors to the brisk application bear silence."""
+READ_TIMEOUT = 3
+"""Seconds that the doors to the brisk application bear silence."""
 
 TYPES = "text/event-stream application/json"
 """What is compressed: more than anybody should."""
@@ -128,7 +128,7 @@ class Door:
     calm: str
     """URL by which it leads to the application that is silent for a minute."""
     brisk: str
-    """URL by which it leads to the one that marks; it bears a second of silence, if it minds silence at all."""
+    """URL by which it leads to the one that marks; it bears three seconds of silence, if it minds silence at all."""
     http2: bool = False
 
 
@@ -139,7 +139,7 @@ class Applications:
 
 
 class Proxy(Server):
-    """Several ports, of which the last one opened says that it is ready."""
+    """Listens on several ports."""
 
     def __init__(self, command: list[str], ports: list[int], folder: Path) -> None:
         super().__init__(command, ports[0], folder)
@@ -181,7 +181,7 @@ def nginx(folder: Path, applications: Applications, certificate: Certificate, pu
         changes = {UPSTREAM: f"127.0.0.1:{upstream}", "application": f"application{number}"}
         changes |= {tls: f"listen 127.0.0.1:{ports[number]}" + ("" if clear else " ssl http2")}
         changes |= {} if clear else secure
-        changes |= {"proxy_read_timeout 60s": f"proxy_read_timeout {READ_TIMEOUT}"} if hurried else {}
+        changes |= {"proxy_read_timeout 60s": f"proxy_read_timeout {READ_TIMEOUT}s"} if hurried else {}
         return change(files if clear else text, changes)
 
     calm, brisk = applications.calm.port, applications.brisk.port
@@ -216,7 +216,7 @@ CADDY = """
 
 HURRIED = """reverse_proxy 127.0.0.1:8000 {
 		transport http {
-			read_timeout %s
+			read_timeout %ds
 		}
 	}"""
 
@@ -255,6 +255,13 @@ def caddy(folder: Path, applications: Applications, certificate: Certificate) ->
 
 class Pushpin(Proxy):
     stopped_by = signal.SIGTERM  # it has processes of its own to stop
+
+    def answers(self) -> bool:
+        """It listens before those of its processes that ask the application are there: until then it is 502."""
+        try:
+            return super().answers() and httpx.get(f"http://127.0.0.1:{self.port}/page/", trust_env=False).is_success
+        except httpx.TransportError:
+            return False
 
 
 def pushpin(folder: Path, applications: Applications, certificate: Certificate) -> tuple[Pushpin, list[Door]]:
