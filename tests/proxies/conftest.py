@@ -104,11 +104,17 @@ def pushpin(applications: Applications, certificate: Certificate) -> Iterator[tu
 
 
 @pytest.fixture(scope="package")
-def nginx(
-    applications: Applications, certificate: Certificate, pushpin: tuple[serving.Proxy, list[Door]]
+def chain(
+    pushpin: tuple[serving.Proxy, list[Door]], certificate: Certificate
 ) -> Iterator[tuple[serving.Proxy, list[Door]]]:
+    with serving.folder("chain") as folder, _or_without():
+        yield from _running(*serving.nginx_before(pushpin[0], folder, certificate))
+
+
+@pytest.fixture(scope="package")
+def nginx(applications: Applications, certificate: Certificate) -> Iterator[tuple[serving.Proxy, list[Door]]]:
     with serving.folder("nginx") as folder, _or_without():
-        yield from _running(*serving.nginx(folder, applications, certificate, pushpin[0].port))
+        yield from _running(*serving.nginx(folder, applications, certificate))
 
 
 @pytest.fixture(scope="package")
@@ -126,7 +132,8 @@ def _running(proxy: serving.Proxy, doors: list[Door]) -> Iterator[tuple[serving.
 
 
 def door_named(request: pytest.FixtureRequest, name: str) -> Door:
-    started: tuple[serving.Proxy, list[Door]] = request.getfixturevalue(name.partition("-")[0].partition("+")[0])
+    proxy = "chain" if "+" in name else name.partition("-")[0]
+    started: tuple[serving.Proxy, list[Door]] = request.getfixturevalue(proxy)
     (door,) = [door for door in started[1] if door.name == name]
     return door
 
