@@ -69,9 +69,9 @@ class Browser(httpx.Client):
     ) -> Reading:
         """Open a stream of ``note``; with ``client`` from where that one stands."""
         query = {}
-        if client is not None and in_query:
+        if client is not None and client.last_id and in_query:
             query["last_event_id"] = client.last_id
-        elif client is not None:
+        elif client is not None and client.last_id:
             headers["Last-Event-ID"] = client.last_id
         headers = {"Accept": "text/event-stream", **note.headers, **headers}
         request = self.build_request("GET", note.path, headers=headers, params=query)
@@ -112,7 +112,8 @@ class Reading:
     def until(self, condition: Callable[[NaiveClient], Any]) -> NaiveClient:
         """Read until ``condition`` holds for the client."""
         while not condition(self.client):
-            assert self.receive(), f"the stream has ended after {self.client.events[-3:]}"
+            status = self.response.status_code
+            assert self.receive(), f"a response of {status} has ended after {self.client.events[-3:]}"
         return self.client
 
     def until_shows(self, bio: object) -> NaiveClient:

@@ -24,6 +24,9 @@ OpenBrowser = Callable[..., Browser]
 
 STREAMS_PER_ADDRESS = 24
 
+MARK_SECONDS = 0.4
+"""Between two marks of the brisk application."""
+
 DOORS = [
     *("nginx-http1", "nginx-tls", "nginx-http2"),
     *("caddy-http1", "caddy-tls", "caddy-http2"),
@@ -32,7 +35,9 @@ DOORS = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of this package together: its servers live as long as the tests that come after one another are in it."""
     here = Path(__file__).parent
+    items.sort(key=lambda item: here not in item.path.parents)
     for item in items:
         if here in item.path.parents:
             item.add_marker("slow")  # five servers come before the first one
@@ -70,7 +75,7 @@ def backends() -> Iterator[dict[str, Any]]:
 def applications(backends: dict[str, Any]) -> Iterator[Applications]:
     """The calm one does not mark: what it sends must arrive by itself. The brisk one marks often, and may be killed."""
     calm = {"MARK_SECONDS": 600.0, "WRITE_TIMEOUT": 2.0, "STREAMS_PER_ADDRESS": STREAMS_PER_ADDRESS}
-    brisk = {"MARK_SECONDS": 0.3, "LEASE_SECONDS": 0.6}
+    brisk = {"MARK_SECONDS": MARK_SECONDS, "LEASE_SECONDS": 0.6}
     with ExitStack() as stack:
         started: list[Application] = []
         for port, settings in zip(serving.free_ports(2), (calm, brisk | backends), strict=True):
@@ -99,11 +104,17 @@ def pushpin(applications: Applications, certificate: Certificate) -> Iterator[tu
 
 
 @pytest.fixture(scope="package")
-def nginx(
-    applications: Applications, certificate: Certificate, pushpin: tuple[serving.Proxy, list[Door]]
+def chain(
+    pushpin: tuple[serving.Proxy, list[Door]], certificate: Certificate
 ) -> Iterator[tuple[serving.Proxy, list[Door]]]:
+    with serving.folder("chain") as folder, _or_without():
+        yield from _running(*serving.nginx_before(pushpin[0], folder, certificate))
+
+
+@pytest.fixture(scope="package")
+def nginx(applications: Applications, certificate: Certificate) -> Iterator[tuple[serving.Proxy, list[Door]]]:
     with serving.folder("nginx") as folder, _or_without():
-        yield from _running(*serving.nginx(folder, applications, certificate, pushpin[0].port))
+        yield from _running(*serving.nginx(folder, applications, certificate))
 
 
 @pytest.fixture(scope="package")
@@ -121,7 +132,8 @@ def _running(proxy: serving.Proxy, doors: list[Door]) -> Iterator[tuple[serving.
 
 
 def door_named(request: pytest.FixtureRequest, name: str) -> Door:
-    started: tuple[serving.Proxy, list[Door]] = request.getfixturevalue(name.partition("-")[0].partition("+")[0])
+    proxy = "chain" if "+" in name else name.partition("-")[0]
+    started: tuple[serving.Proxy, list[Door]] = request.getfixturevalue(proxy)
     (door,) = [door for door in started[1] if door.name == name]
     return door
 

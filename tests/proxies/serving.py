@@ -27,8 +27,8 @@ PAGE = ROOT / "docs" / "proxies.md"
 UPSTREAM = "127.0.0.1:8000"
 """Where the application is, in the documented configurations."""
 
-READ_TIMEOUT = "1s"
-"""How long the doors to the brisk application bear silence."""
+READ_TIMEOUT = 3
+"""Seconds that the doors to the brisk application bear silence."""
 
 TYPES = "text/event-stream application/json"
 """What is compressed: more than anybody should."""
@@ -128,7 +128,7 @@ class Door:
     calm: str
     """URL by which it leads to the application that is silent for a minute."""
     brisk: str
-    """URL by which it leads to the one that marks; it bears a second of silence, if it minds silence at all."""
+    """URL by which it leads to the one that marks; it bears three seconds of silence, if it minds silence at all."""
     http2: bool = False
 
 
@@ -139,7 +139,7 @@ class Applications:
 
 
 class Proxy(Server):
-    """Several ports, of which the last one opened says that it is ready."""
+    """Listens on several ports."""
 
     def __init__(self, command: list[str], ports: list[int], folder: Path) -> None:
         super().__init__(command, ports[0], folder)
@@ -169,38 +169,48 @@ http {{
 """
 
 
-def nginx(folder: Path, applications: Applications, certificate: Certificate, pushpin: int) -> tuple[Proxy, list[Door]]:
-    """Its process, and its doors; the last one goes through the Pushpin at that port, too."""
-    text = documented("nginx")
-    ports = free_ports(5)
-    secure = {"/etc/ssl/example.org.pem": str(certificate.chain), "/etc/ssl/example.org.key": str(certificate.key)}
-    tls = "listen 443 ssl http2"
-    files = re.sub(r".*ssl_certificate.*\n", "", text)  # without TLS
-
-    def server(number: int, upstream: int, *, clear: bool, hurried: bool) -> str:
-        changes = {UPSTREAM: f"127.0.0.1:{upstream}", "application": f"application{number}"}
-        changes |= {tls: f"listen 127.0.0.1:{ports[number]}" + ("" if clear else " ssl http2")}
-        changes |= {} if clear else secure
-        changes |= {"proxy_read_timeout 60s": f"proxy_read_timeout {READ_TIMEOUT}"} if hurried else {}
-        return change(files if clear else text, changes)
-
-    calm, brisk = applications.calm.port, applications.brisk.port
-    servers = [
-        server(0, calm, clear=True, hurried=False),
-        server(1, brisk, clear=True, hurried=True),
-        server(2, calm, clear=False, hurried=False),
-        server(3, brisk, clear=False, hurried=True),
-        server(4, pushpin, clear=False, hurried=False),
-    ]
+def _nginx(folder: Path, servers: list[str], ports: list[int]) -> Proxy:
     configuration = folder / "nginx.conf"
     configuration.write_text(NGINX.format(folder=folder, types=TYPES, servers="\n".join(servers)))
     command = [program("nginx"), "-c", str(configuration), "-p", str(folder), "-e", str(folder / "early")]
-    clear, clear_brisk, through, through_brisk, chained = ports
-    return Proxy(command, ports, folder), [
+    return Proxy(command, ports, folder)
+
+
+def _nginx_server(port: int, upstream: int, certificate: Certificate | None, *, hurried: bool = False) -> str:
+    text = documented("nginx")
+    changes = {UPSTREAM: f"127.0.0.1:{upstream}", "application": f"application{port}"}
+    if certificate is None:
+        text = re.sub(r".*ssl_certificate.*\n", "", text)
+        changes |= {"listen 443 ssl http2": f"listen 127.0.0.1:{port}"}
+    else:
+        changes |= {"listen 443": f"listen 127.0.0.1:{port}"}
+        changes |= {"/etc/ssl/example.org.pem": str(certificate.chain)}
+        changes |= {"/etc/ssl/example.org.key": str(certificate.key)}
+    changes |= {"proxy_read_timeout 60s": f"proxy_read_timeout {READ_TIMEOUT}s"} if hurried else {}
+    return change(text, changes)
+
+
+def nginx(folder: Path, applications: Applications, certificate: Certificate) -> tuple[Proxy, list[Door]]:
+    """Its process, and its doors."""
+    clear, clear_brisk, secure, secure_brisk = ports = free_ports(4)
+    servers = [
+        _nginx_server(clear, applications.calm.port, None),
+        _nginx_server(clear_brisk, applications.brisk.port, None, hurried=True),
+        _nginx_server(secure, applications.calm.port, certificate),
+        _nginx_server(secure_brisk, applications.brisk.port, certificate, hurried=True),
+    ]
+    return _nginx(folder, servers, ports), [
         Door("nginx-http1", f"http://127.0.0.1:{clear}", f"http://127.0.0.1:{clear_brisk}"),
-        Door("nginx-tls", f"https://127.0.0.1:{through}", f"https://127.0.0.1:{through_brisk}"),
-        Door("nginx-http2", f"https://127.0.0.1:{through}", f"https://127.0.0.1:{through_brisk}", http2=True),
-        Door("nginx+pushpin-http2", f"https://127.0.0.1:{chained}", f"https://localhost:{chained}", http2=True),
+        Door("nginx-tls", f"https://127.0.0.1:{secure}", f"https://127.0.0.1:{secure_brisk}"),
+        Door("nginx-http2", f"https://127.0.0.1:{secure}", f"https://127.0.0.1:{secure_brisk}", http2=True),
+    ]
+
+
+def nginx_before(pushpin: Proxy, folder: Path, certificate: Certificate) -> tuple[Proxy, list[Door]]:
+    """For HTTP/2, which Pushpin doesn't speak."""
+    (port,) = free_ports(1)
+    return _nginx(folder, [_nginx_server(port, pushpin.port, certificate)], [port]), [
+        Door("nginx+pushpin-http2", f"https://127.0.0.1:{port}", f"https://localhost:{port}", http2=True)
     ]
 
 
@@ -216,7 +226,7 @@ CADDY = """
 
 HURRIED = """reverse_proxy 127.0.0.1:8000 {
 		transport http {
-			read_timeout %s
+			read_timeout %ds
 		}
 	}"""
 
@@ -255,6 +265,13 @@ def caddy(folder: Path, applications: Applications, certificate: Certificate) ->
 
 class Pushpin(Proxy):
     stopped_by = signal.SIGTERM  # it has processes of its own to stop
+
+    def answers(self) -> bool:
+        """It listens before those of its processes that ask the application are there: until then it is 502."""
+        try:
+            return super().answers() and httpx.get(f"http://127.0.0.1:{self.port}/page/", trust_env=False).is_success
+        except httpx.TransportError:
+            return False
 
 
 def pushpin(folder: Path, applications: Applications, certificate: Certificate) -> tuple[Pushpin, list[Door]]:
