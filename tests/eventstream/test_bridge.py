@@ -12,10 +12,11 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.contrib.sessions.models import Session
 from django.http import Http404
-from django_eventstream import send_event
+from django_eventstream import send_event, views
 from rest_framework.authtoken.models import Token
 
 from rxsse import runtime, wire
+from rxsse.brokers.relay import Told
 from rxsse.eventstream import ChannelManager
 from rxsse.exceptions import ProtocolError
 from tests.domain.models import Team
@@ -90,6 +91,20 @@ def test_names_of_the_protocol_are_refused(port: int, team: Team) -> None:
         assert until_event(stream, "last") == [("last", 1)]
         assert until_event(other, "last") == [("last", 1)]
         assert set(stream.client.names) == {"snapshot", "warming", "last"}
+
+
+def test_what_arrives_from_elsewhere_is_looked_at_as_well(
+    port: int, team: Team, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With ``EVENTSTREAM_REDIS`` nothing of rxsse is asked before it is sent."""
+    channel = OpenChannel.event_channel(pk=team.pk)
+    with reader(port, f"/open/{team.pk}/") as stream, listening(port, channel, send_event) as other:
+        for told in Told(channel, "gone", "{}"), Told(channel, "a", "plain"), Told(f"{channel}/", "a", "1"):
+            views.listener_manager.received(told)
+        views.listener_manager.received(Told(channel, "last", "1"))
+        assert until_event(stream, "last") == [("last", 1)]
+        assert until_event(other, "last") == [("last", 1)]
+    assert caplog.text.count("An event of the application was refused") == 3
 
 
 def test_what_is_not_json_or_too_long_is_refused(port: int, team: Team) -> None:
