@@ -18,12 +18,15 @@ from rest_framework.authtoken.models import Token
 from rxsse import runtime, wire
 from rxsse.brokers.relay import Told
 from rxsse.eventstream import ChannelManager
+from rxsse.eventstream.permission import Channels
 from rxsse.exceptions import ProtocolError
+from rxsse.guarding.identity import Identity
 from tests.domain.models import Team
 from tests.eventstream.site import MineChannel, OpenChannel, TeamChannel
 from tests.eventstream.support import listening, messages, reader, send_from, theirs, until_event
 from tests.guarding.support import by_session, by_token
 from tests.streaming.support import Connection
+from tests.waiting import until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.eventstream.site")]
 
@@ -197,6 +200,28 @@ def test_who_loses_the_right_gets_no_more_through_either_view(
             pass
         assert [name for name, _ in messages(other)] == ["before", "stream-error"]
         assert until_event(stays, "after")[-1] == ("after", 2)
+
+
+def test_whoever_was_cut_off_is_not_released_again(bridged: None, team: Team, ada: User) -> None:
+    """The guard releases what it has held, those included that it has ended; their view has not yet looked by then."""
+    channel = TeamChannel.event_channel(pk=team.pk)
+    identity = Identity(TeamChannel.label, str(ada.pk), kwargs=(("pk", team.pk),))
+    listener = views.Listener()
+    listener.channels = Channels([channel], {channel: identity})
+    listeners = views.listener_manager
+    listeners.add_listener(listener)
+    seats = listeners._seats[listener]
+    until(lambda: seats[0].held is False, "the first asking")
+    listener.wake_threadsafe = lambda: None
+    send_event(channel, "before", 1)
+    assert [event.type for event in listener.channel_items[channel]] == ["before"]
+    listeners.hold(seats)
+    listeners.end(seats, "permission")
+    listeners.release(seats)
+    send_event(channel, "after", 2)
+    assert listener.channel_items == {}
+    listeners.remove_listener(listener)
+    assert listeners.listeners_by_channel == {}
 
 
 def test_their_viewset_knows_by_what_token_its_reader_came(port: int, team: Team, ada: User) -> None:
