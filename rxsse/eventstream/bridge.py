@@ -54,7 +54,7 @@ def fanout_of(told: Told) -> Fanout:
 class _Seat:
     """One listener on one anchor's channel, as the guard sees a stream."""
 
-    __slots__ = ("__weakref__", "channel", "held", "hub", "identity", "left", "listener")
+    __slots__ = ("__weakref__", "channel", "held", "hub", "identity", "listener", "over")
 
     def __init__(self, hub: Listeners, listener: Any, channel: str, identity: Identity) -> None:
         self.hub = hub
@@ -63,7 +63,8 @@ class _Seat:
         self.identity = identity
         self.held: bool | None = None
         """None: not said yet."""
-        self.left = False
+        self.over = False
+        """Whether it was ended, or has left: then nothing makes it listen again."""
 
 
 class Listeners(views.ListenerManager):  # type: ignore[misc]
@@ -128,8 +129,8 @@ class Listeners(views.ListenerManager):  # type: ignore[misc]
         seats = self._seats.pop(listener, [])
         with self.lock:
             for seat in seats:
-                self._set(seat, False)
-                seat.left = True
+                seat.over = True
+                self.listeners_by_channel.setdefault(seat.channel, set()).add(listener)  # where `super` looks for it
         super().remove_listener(listener)
         for seat in seats:
             runtime.current().guard.left(seat)  # type: ignore[arg-type]
@@ -152,6 +153,7 @@ class Listeners(views.ListenerManager):  # type: ignore[misc]
         for seat in seats:
             with self.lock:
                 self._set(seat, True)
+                seat.over = True
                 seat.listener.channel_items.pop(seat.channel, None)
                 seat.listener.channels.revoked |= {seat.channel}
                 seat.listener.overflow = True
@@ -159,7 +161,7 @@ class Listeners(views.ListenerManager):  # type: ignore[misc]
                 seat.listener.wake_threadsafe()
 
     def _set(self, seat: _Seat, held: bool) -> None:
-        if seat.left:
+        if seat.over:
             return
         seat.held = held
         listening = self.listeners_by_channel.setdefault(seat.channel, set())

@@ -12,17 +12,21 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.contrib.sessions.models import Session
 from django.http import Http404
-from django_eventstream import send_event
+from django_eventstream import send_event, views
 from rest_framework.authtoken.models import Token
 
-from rxsse import runtime
+from rxsse import runtime, wire
+from rxsse.brokers.relay import Told
 from rxsse.eventstream import ChannelManager
+from rxsse.eventstream.permission import Channels
 from rxsse.exceptions import ProtocolError
+from rxsse.guarding.identity import Identity
 from tests.domain.models import Team
 from tests.eventstream.site import MineChannel, OpenChannel, TeamChannel
 from tests.eventstream.support import listening, messages, reader, send_from, theirs, until_event
 from tests.guarding.support import by_session, by_token
 from tests.streaming.support import Connection
+from tests.waiting import until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.eventstream.site")]
 
@@ -80,17 +84,30 @@ def test_a_users_events_are_his_alone(port: int, team: Team, ada: User, bob: Use
                 assert refused.client.events[0][1]["condition"] == "forbidden"
 
 
-@pytest.mark.parametrize(
-    "name", ["snapshot", "patch", "mark", "reset", "gone", "revoked", "bye", "open", "error", "", "a\nid: x.9", "a\r"]
-)
-def test_names_of_the_protocol_are_refused(port: int, team: Team, name: str) -> None:
+def test_names_of_the_protocol_are_refused(port: int, team: Team) -> None:
     channel = OpenChannel.event_channel(pk=team.pk)
     with reader(port, f"/open/{team.pk}/") as stream, listening(port, channel, send_event) as other:
-        with pytest.raises(ValueError, match="can't be the name of an application's event"):
-            send_event(channel, name, {})
+        for name in *wire.RESERVED, "open", "error", "", "a\nid: x.9", "a\r":
+            with pytest.raises(ValueError, match="can't be the name of an application's event"):
+                send_event(channel, name, {})
         send_event(channel, "last", 1)
         assert until_event(stream, "last") == [("last", 1)]
         assert until_event(other, "last") == [("last", 1)]
+        assert set(stream.client.names) == {"snapshot", "warming", "last"}
+
+
+def test_what_arrives_from_elsewhere_is_looked_at_as_well(
+    port: int, team: Team, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With ``EVENTSTREAM_REDIS`` nothing of rxsse is asked before it is sent."""
+    channel = OpenChannel.event_channel(pk=team.pk)
+    with reader(port, f"/open/{team.pk}/") as stream, listening(port, channel, send_event) as other:
+        for told in Told(channel, "gone", "{}"), Told(channel, "a", "plain"), Told(f"{channel}/", "a", "1"):
+            views.listener_manager.received(told)
+        views.listener_manager.received(Told(channel, "last", "1"))
+        assert until_event(stream, "last") == [("last", 1)]
+        assert until_event(other, "last") == [("last", 1)]
+    assert caplog.text.count("An event of the application was refused") == 3
 
 
 def test_what_is_not_json_or_too_long_is_refused(port: int, team: Team) -> None:
@@ -110,11 +127,10 @@ def test_what_is_not_json_or_too_long_is_refused(port: int, team: Team) -> None:
         assert len(events) == 2
 
 
-@pytest.mark.parametrize("wrong", ["{0}", "{0}/7/", "{0}/7/3", "{0}/a b", "{0}/7/x/y", "{1}/low%3D1", "{1}/low%3D1/"])
-def test_a_name_that_is_nearly_an_anchors_is_refused(bridged: None, wrong: str) -> None:
-    channel = wrong.format(OpenChannel.label, MineChannel.label)
-    with pytest.raises(ProtocolError, match=r"event channel|topic's name"):
-        send_event(channel, "message", 1)
+def test_a_name_that_is_nearly_an_anchors_is_refused(bridged: None) -> None:
+    for wrong in "{0}", "{0}/7/", "{0}/7/3", "{0}/a b", "{0}/7/x/y", "{1}/low%3D1", "{1}/low%3D1/":
+        with pytest.raises(ProtocolError, match=r"event channel|topic's name"):
+            send_event(wrong.format(OpenChannel.label, MineChannel.label), "message", 1)
 
 
 @pytest.mark.usefixtures("bridged")
@@ -184,6 +200,28 @@ def test_who_loses_the_right_gets_no_more_through_either_view(
             pass
         assert [name for name, _ in messages(other)] == ["before", "stream-error"]
         assert until_event(stays, "after")[-1] == ("after", 2)
+
+
+def test_whoever_was_cut_off_is_not_released_again(bridged: None, team: Team, ada: User) -> None:
+    """The guard releases what it has held, those included that it has ended; their view has not yet looked by then."""
+    channel = TeamChannel.event_channel(pk=team.pk)
+    identity = Identity(TeamChannel.label, str(ada.pk), kwargs=(("pk", team.pk),))
+    listener = views.Listener()
+    listener.channels = Channels([channel], {channel: identity})
+    listeners = views.listener_manager
+    listeners.add_listener(listener)
+    seats = listeners._seats[listener]
+    until(lambda: seats[0].held is False, "the first asking")
+    listener.wake_threadsafe = lambda: None
+    send_event(channel, "before", 1)
+    assert [event.type for event in listener.channel_items[channel]] == ["before"]
+    listeners.hold(seats)
+    listeners.end(seats, "permission")
+    listeners.release(seats)
+    send_event(channel, "after", 2)
+    assert listener.channel_items == {}
+    listeners.remove_listener(listener)
+    assert listeners.listeners_by_channel == {}
 
 
 def test_their_viewset_knows_by_what_token_its_reader_came(port: int, team: Team, ada: User) -> None:

@@ -136,12 +136,13 @@ def test_no_event_overtakes_the_revocation(
         theirs = [stack.enter_context(listening(ports[1], channel, warming, by_session(user))) for user in users]
         wait_until_known(("auth.user", "auth.user_groups"))
         for number, user in enumerate(users):
-            send_from(ports[0], (channel, "before", number))
+            send_from(ports[0], (channel, f"before {number}", None))
             for stream in lost[number], theirs[number]:
-                until_event(stream, "before")
+                until_event(stream, f"before {number}")
             user.groups.clear()
             send_from(ports[0], (channel, "after", number))
-        until_event(stays, "after")
+        send_from(ports[0], (channel, "last", None))
+        until_event(stays, "last")
         for number, (stream, other) in enumerate(zip(lost, theirs, strict=True)):
             stream.until(lambda client: client.ended, "the end")
             other.until(lambda client: "stream-error" in client.names, "the end")
