@@ -26,7 +26,10 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    import pymongo
 
 MONGOD = Path(__file__).resolve().parent.parent / ".cache" / "mongod"
 START_SECONDS = 60.0  # a laptop that is busy compiling needs more than the usual second or two
@@ -144,6 +147,36 @@ class _Mongo(Server):
             return False
 
 
+class MongoSet:
+    """A replica set of several members, of which one is the primary."""
+
+    def __init__(self, members: Sequence[Server]) -> None:
+        self.members = members
+        hosts = [f"127.0.0.1:{member.port}" for member in members]
+        self.url = f"mongodb://{','.join(hosts)}/rxsse?replicaSet=rs0"
+        self._hosts = hosts
+
+    def initiate(self) -> None:
+        """Return when there is a primary, and everybody else follows it."""
+        import pymongo
+
+        first = f"mongodb://{self._hosts[0]}/?directConnection=true"
+        with pymongo.MongoClient[dict[str, object]](first) as client:
+            members = [{"_id": number, "host": host} for number, host in enumerate(self._hosts)]
+            settings = {"electionTimeoutMillis": 2_000, "heartbeatIntervalMillis": 500}
+            client.admin.command("replSetInitiate", {"_id": "rs0", "members": members, "settings": settings})
+            deadline = time.monotonic() + START_SECONDS
+            while sorted(self._states(client)) != ["PRIMARY", *["SECONDARY"] * (len(members) - 1)]:
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"the replica set has no primary: {self._states(client)}")
+                time.sleep(0.1)
+
+    @staticmethod
+    def _states(client: pymongo.MongoClient[dict[str, object]]) -> list[str]:
+        found: Any = client.admin.command("replSetGetStatus")
+        return [member["stateStr"] for member in found["members"]]
+
+
 class _PostgreSQL(Server):
     stopped_by = signal.SIGQUIT  # "immediate": a killed one leaves its shared memory behind
 
@@ -221,13 +254,28 @@ def redis_server() -> Iterator[Server]:
 @contextmanager
 def mongo_server() -> Iterator[Server]:
     """An empty MongoDB; raises `Missing`."""
+    with _mongo(_Mongo) as server:
+        yield server
+
+
+@contextmanager
+def mongo_set(members: int = 3) -> Iterator[MongoSet]:
+    """An empty MongoDB of several members, so that another can be primary; raises `Missing`."""
+    with ExitStack() as stack:
+        found = MongoSet([stack.enter_context(_mongo(Server)) for _ in range(members)])
+        found.initiate()
+        yield found
+
+
+@contextmanager
+def _mongo(kind: type[Server]) -> Iterator[Server]:
     command = _mongod()
     port = free_port()
     with _folder("mongo") as folder:
         options = ["--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(folder), "--replSet", "rs0"]
         # Small: several run beside each other in fault tests.
         frugal = ["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "200", "--nounixsocket"]
-        server = _Mongo([*command, *options, *frugal], port, folder)
+        server = kind([*command, *options, *frugal], port, folder)
         server.url = f"mongodb://127.0.0.1:{port}/rxsse?replicaSet=rs0"
         server.environment = {"RXSSE_TEST_MONGO_URL": server.url}
         with _running(server):

@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--readers", type=int, default=16)
     parser.add_argument("--writers", type=int, default=2)
     parser.add_argument("--servers", type=int, default=4)
+    parser.add_argument("--members", type=int, default=1, help="of MongoDB; of several, for faults without relays")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     print(f"seed {options.seed}", flush=True)
@@ -35,7 +36,7 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> None:
     # Settings are read when Django is set up: what they name has to run by then.
     from tests.reliability import relay_setup
 
-    own, relays = relay_setup.prepare(stack, options.servers)
+    own, relays = relay_setup.prepare(stack, options.servers, options.members)
     django.setup()
     from django.core.management import call_command
 
