@@ -26,10 +26,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
-
-if TYPE_CHECKING:
-    import pymongo
+from typing import Any, NoReturn
 
 MONGOD = Path(__file__).resolve().parent.parent / ".cache" / "mongod"
 START_SECONDS = 60.0  # a laptop that is busy compiling needs more than the usual second or two
@@ -152,29 +149,24 @@ class MongoSet:
 
     def __init__(self, members: Sequence[Server]) -> None:
         self.members = members
-        hosts = [f"127.0.0.1:{member.port}" for member in members]
-        self.url = f"mongodb://{','.join(hosts)}/rxsse?replicaSet=rs0"
-        self._hosts = hosts
+        self._hosts = [f"127.0.0.1:{member.port}" for member in members]
+        self.url = f"mongodb://{','.join(self._hosts)}/rxsse?replicaSet=rs0"
 
     def initiate(self) -> None:
         """Return when there is a primary, and everybody else follows it."""
         import pymongo
 
-        first = f"mongodb://{self._hosts[0]}/?directConnection=true"
-        with pymongo.MongoClient[dict[str, object]](first) as client:
+        with pymongo.MongoClient[dict[str, Any]](f"mongodb://{self._hosts[0]}/?directConnection=true") as client:
             members = [{"_id": number, "host": host} for number, host in enumerate(self._hosts)]
             settings = {"electionTimeoutMillis": 2_000, "heartbeatIntervalMillis": 500}
             client.admin.command("replSetInitiate", {"_id": "rs0", "members": members, "settings": settings})
+            states: list[str] = []
             deadline = time.monotonic() + START_SECONDS
-            while sorted(self._states(client)) != ["PRIMARY", *["SECONDARY"] * (len(members) - 1)]:
+            while sorted(states) != ["PRIMARY", *["SECONDARY"] * (len(members) - 1)]:
                 if time.monotonic() > deadline:
-                    raise RuntimeError(f"the replica set has no primary: {self._states(client)}")
+                    raise RuntimeError(f"the replica set has no primary: {states}")
                 time.sleep(0.1)
-
-    @staticmethod
-    def _states(client: pymongo.MongoClient[dict[str, object]]) -> list[str]:
-        found: Any = client.admin.command("replSetGetStatus")
-        return [member["stateStr"] for member in found["members"]]
+                states = [member["stateStr"] for member in client.admin.command("replSetGetStatus")["members"]]
 
 
 class _PostgreSQL(Server):

@@ -67,6 +67,13 @@ class RelayedServer(ServerProcess):
         through(self.relays)
         super().start()
 
+    def wait(self) -> None:
+        try:
+            super().wait()
+        except RuntimeError as error:
+            with open(self.output.name, errors="replace") as log:
+                raise RuntimeError(f"a server did not start:\n{log.read()[-3000:]}") from error
+
     @property
     def process(self) -> Any:
         return self._process
