@@ -14,7 +14,7 @@ NODE := $(shell node -p 'process.versions.node.split(".")[0] >= 20' 2>/dev/null)
 FRONT_END := $(if $(filter true,$(NODE)),example/frontend/dist/index.html,no-front-end)
 
 .DEFAULT_GOAL := list
-.PHONY: list demo test quick test-matrix lint docs format bench long requirements servers clean no-front-end
+.PHONY: list demo test quick test-matrix coverage lint docs format bench long requirements servers clean no-front-end
 
 list: ## Show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -32,6 +32,12 @@ quick: $(VENV)/.dev ## Run the tests that take no long time, with the servers th
 
 test-matrix: servers ## Run the tests on every newer Python that is present, with Django 6.0
 	@scripts/matrix
+
+coverage: $(VENV)/.dev servers ## Say which branches of all floors the tests meet (`make test` counts floors 0 to 2)
+	@$(BIN)/coverage erase
+	@$(BIN)/python -m tests.services $(BIN)/coverage run -m pytest -q --ignore=tests/e2e --ignore=tests/reliability
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
 lint: $(VENV)/.dev ## Check style, types and floors
 	@$(BIN)/python scripts/gates.py --lint

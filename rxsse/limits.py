@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Hashable
 from hashlib import blake2b
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from math import ceil
 
 from rest_framework.exceptions import Throttled
@@ -111,10 +112,23 @@ class Limits:
 
 
 def address_of(request: Request) -> tuple[str, bytes]:
-    """Stands for where ``request`` comes from, found as by DRF's throttles (``NUM_PROXIES``)."""
-    # A digest, because a client may write into X-Forwarded-For what it likes, as long as it likes.
+    """Stands for where ``request`` comes from, found as by DRF's throttles (``NUM_PROXIES``).
+
+    IPv6 counts by its first 64 bits: who has one of those addresses has all of them (RFC 4291, 2.5.4).
+    """
     ident: str | None = BaseThrottle().get_ident(request)
-    return "address", blake2b((ident or "").encode(errors="replace"), digest_size=12).digest()
+    # A digest, because a client may write into X-Forwarded-For what it likes, as long as it likes.
+    return "address", blake2b(_network_of(ident or "").encode(errors="replace"), digest_size=12).digest()
+
+
+def _network_of(ident: str) -> str:
+    try:
+        address = ip_address(ident)
+    except ValueError:  # several addresses, or no address at all
+        return ident
+    if not isinstance(address, IPv6Address):
+        return ident
+    return str(address.ipv4_mapped or IPv6Network((int(address), 64), strict=False))
 
 
 def _full(key: Hashable) -> TooMany:

@@ -641,6 +641,18 @@ def test_djangos_own_handler_is_warned_of(wrapped: Any, settings: Any, monkeypat
     assert ids(deploy=True) == []
 
 
+@pytest.mark.parametrize("key", ["STREAMS_PER_ADDRESS", "REFUSALS_PER_ADDRESS"])
+def test_limits_by_address_need_to_know_the_proxies(key: str, settings: Any) -> None:
+    settings.RXSSE = {key: 5}
+    assert ids() == []
+    assert ids(deploy=True) == ["W007"]
+    for number in (0, 1):
+        settings.REST_FRAMEWORK = {"NUM_PROXIES": number}
+        assert ids(deploy=True) == []
+    settings.REST_FRAMEWORK, settings.RXSSE = {}, {"STREAMS_PER_USER": 5}
+    assert ids(deploy=True) == []
+
+
 @pytest.mark.parametrize("application", [None, print, Middleware(None)])
 def test_an_application_without_django_is_left_alone(
     application: Any, settings: Any, monkeypatch: pytest.MonkeyPatch

@@ -6,8 +6,9 @@ import warnings
 from typing import Any
 
 from django.core import checks
+from rest_framework.settings import api_settings
 
-from rxsse.checks.words import TAG, Messages, error, split
+from rxsse.checks.words import TAG, Messages, error, split, valid_settings, warning
 from rxsse.conf import get_settings
 from rxsse.exceptions import DeclarationError
 from rxsse.inside.measuring import missing
@@ -40,6 +41,26 @@ def check_settings(**_: Any) -> Messages:
         )
         if reason
     ]
+
+
+@checks.register(TAG, deploy=True)
+def check_addresses(**_: Any) -> Messages:
+    """W007: what counts by address, although DRF takes an address to be what a client says it is."""
+    settings = valid_settings()
+    if settings is None or api_settings.NUM_PROXIES is not None:
+        return []
+    limits = {
+        "STREAMS_PER_ADDRESS": settings.STREAMS_PER_ADDRESS,
+        "REFUSALS_PER_ADDRESS": settings.REFUSALS_PER_ADDRESS,
+    }
+    keys = " and ".join(f"RXSSE[{key!r}]" for key, value in limits.items() if value is not None)
+    if not keys:
+        return []
+    problem = (
+        f"REST_FRAMEWORK['NUM_PROXIES'] is not set, so whoever writes an X-Forwarded-For of his own evades {keys}."
+    )
+    hint = "Set it to the number of proxies in front of this server: 0 where clients reach it directly."
+    return [warning("W007", problem, hint)]
 
 
 def redis_problem(url: str | None) -> str:

@@ -43,6 +43,7 @@ class Outcome:
     failed_saves: int
     refused_saves: Counter[str]
     rss: int
+    kept_rss: int
 
     def __str__(self) -> str:
         refused = "".join(f"; {number} x {what}" for what, number in self.refused_saves.most_common())
@@ -51,7 +52,7 @@ class Outcome:
             f"{self.returns} returns, {self.refusals} refusals, {self.snapshots} snapshots, "
             f"{self.transactions} transactions, slowest save {1000 * self.slowest_save:.0f} ms, "
             f"{self.failed_saves} saves failed, {self.refused_saves.total()} refused by the database{refused}, "
-            f"servers' memory {self.rss // 1024} MB"
+            f"servers' memory {self.rss // 1024} MB, {self.kept_rss // 1024} MB of it in servers that no fault ends"
         )
 
 
@@ -170,8 +171,18 @@ class Course(_Run):
     lease_seconds = 2.0
 
     def __init__(
-        self, stack: ExitStack, own: tuple[Any, Any, Any], relays: list[Any], seed: int, readers: int, writers: int
+        self,
+        stack: ExitStack,
+        own: tuple[Any, Any, Any],
+        relays: list[Any],
+        seed: int,
+        readers: int,
+        writers: int,
+        *,
+        kept: int = 0,
+        pace: float = 0.0,
     ) -> None:
+        """``kept``: so many servers are never ended by a fault. ``pace``: seconds between two batches of a writer."""
         from rest_framework.authtoken.models import Token
 
         from tests.convergence.writes import readers as users
@@ -182,6 +193,8 @@ class Course(_Run):
         self._rng = Random(seed)
         self._tokens = {user.pk: Token.objects.create(user=user).key for user in users()}
         self._count = readers
+        self._kept = kept
+        self._pace = pace
         self._readers: list[Any] = []
         self._fleet: Any = self
         self.servers: list[RelayedServer] = []
@@ -200,8 +213,13 @@ class Course(_Run):
     def ports(self) -> list[int]:
         return [server.port for server in self.servers]
 
+    @property
+    def mortal(self) -> list[RelayedServer]:
+        """The servers that faults may end."""
+        return self.servers[self._kept :]
+
     def any_server(self) -> RelayedServer:
-        return self._rng.choice(self.servers)
+        return self._rng.choice(self.mortal)
 
     def outage(self, seconds: float, only: RelayedServer | None = None) -> None:
         """Let ``seconds`` pass, and more until the servers (or this one) have said what is wrong."""
@@ -215,8 +233,12 @@ class Course(_Run):
             reader.join(20)
         connections.close_all()
 
-    def endure(self, name: str, seconds: float) -> Outcome:
-        """Break something while everybody writes; returns when every client shows what the serializer returns."""
+    def endure(self, name: str, seconds: float, writing_for: float = 0.0) -> Outcome:
+        """Break something while everybody writes; returns when every client shows what the serializer returns.
+
+        Writers pause when it is mended, or ``writing_for`` seconds after it has begun.
+        """
+        began = time.monotonic()
         self._recruit()
         self._connected()
         clients = list(self._readers)
@@ -228,10 +250,8 @@ class Course(_Run):
         for thread in writing:
             thread.start()
         try:
-            expected = DEGRADES.get(name, frozenset())
-            logged = frozenset() if name in UNHEARD else expected
-            with Watch(self.servers, expected, logged) as self._watch:
-                FAULTS[name](self, seconds)
+            self._break(name, seconds)
+            time.sleep(max(0.0, began + writing_for - time.monotonic()))
         finally:
             quiet.set()
             for thread in writing:
@@ -242,6 +262,7 @@ class Course(_Run):
         for reader in clients:
             self._settle(reader)
         exact_after = time.monotonic() - paused
+        memory = list(map(self._memory, self.servers))
         after = [(reader.connects, reader.snapshots, reader.refusals) for reader in clients]
         returns, snapshots, refusals = (
             sum(new[index] - old[index] for old, new in zip(before, after, strict=True)) for index in range(3)
@@ -251,8 +272,15 @@ class Course(_Run):
         User.objects.filter(pk=saving._row.pk).delete()
         return Outcome(
             name, len(clients), returns, refusals, snapshots, self.report.transactions - transactions, exact_after,
-            saving.slowest, saving.failed, saving.refused, sum(map(self._memory, self.servers)),
+            saving.slowest, saving.failed, saving.refused, sum(memory), sum(memory[: self._kept]),
         )  # fmt: skip
+
+    def _break(self, name: str, seconds: float) -> None:
+        """Returns when it is mended, and every server says so."""
+        expected = DEGRADES.get(name, frozenset())
+        logged = frozenset() if name in UNHEARD else expected
+        with Watch(self.servers, expected, logged) as self._watch:
+            FAULTS[name](self, seconds)
 
     def _recruit(self) -> None:
         while len(self._readers) < self._count:
@@ -277,6 +305,7 @@ class Course(_Run):
                 self.report.transactions += BATCH
             writer.begin(BATCH, seed, "all")
             writer.finish()
+            quiet.wait(self._pace)
 
     _lock = threading.Lock()
 

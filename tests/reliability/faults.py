@@ -188,7 +188,7 @@ def server_terminated(course: Course, seconds: float) -> None:
 
 
 def rolling_restart(course: Course, seconds: float) -> None:
-    for server in course.servers:
+    for server in course.mortal:
         server.stop()
         server.start()
         server.wait()
