@@ -27,7 +27,7 @@ def said() -> str:
         if services.ON_CI:
             raise
         pytest.skip(str(missing))
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
