@@ -91,7 +91,7 @@ class Settings:
     """The ``retry`` that clients are given."""
 
     WRITE_TIMEOUT: float = 30.0
-    """Seconds a client may leave its connection blocked before the stream is closed (I5)."""
+    """Seconds a client may leave its connection blocked, or unanswered, before the stream is closed (I5)."""
 
     SEND_BUFFER: int = 65_536
     """Bytes of kernel send buffer per stream: a slow client is noticed after this much, not after megabytes."""

@@ -27,7 +27,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import urlencode
 
 MONGOD = Path(__file__).resolve().parent.parent / ".cache" / "mongod"
@@ -146,6 +146,31 @@ class _Mongo(Server):
             return False
 
 
+class MongoSet:
+    """A replica set of several members, of which one is the primary."""
+
+    def __init__(self, members: Sequence[Server]) -> None:
+        self.members = members
+        self._hosts = [f"127.0.0.1:{member.port}" for member in members]
+        self.url = f"mongodb://{','.join(self._hosts)}/rxsse?replicaSet=rs0"
+
+    def initiate(self) -> None:
+        """Return when there is a primary, and everybody else follows it."""
+        import pymongo
+
+        with pymongo.MongoClient[dict[str, Any]](f"mongodb://{self._hosts[0]}/?directConnection=true") as client:
+            members = [{"_id": number, "host": host} for number, host in enumerate(self._hosts)]
+            settings = {"electionTimeoutMillis": 2_000, "heartbeatIntervalMillis": 500}
+            client.admin.command("replSetInitiate", {"_id": "rs0", "members": members, "settings": settings})
+            states: list[str] = []
+            deadline = time.monotonic() + START_SECONDS
+            while sorted(states) != ["PRIMARY", *["SECONDARY"] * (len(members) - 1)]:
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"the replica set has no primary: {states}")
+                time.sleep(0.1)
+                states = [member["stateStr"] for member in client.admin.command("replSetGetStatus")["members"]]
+
+
 class _PostgreSQL(Server):
     stopped_by = signal.SIGQUIT  # "immediate": a killed one leaves its shared memory behind
 
@@ -223,13 +248,28 @@ def redis_server() -> Iterator[Server]:
 @contextmanager
 def mongo_server() -> Iterator[Server]:
     """An empty MongoDB; raises `Missing`."""
+    with _mongo(_Mongo) as server:
+        yield server
+
+
+@contextmanager
+def mongo_set(members: int = 3) -> Iterator[MongoSet]:
+    """An empty MongoDB of several members, so that another can be primary; raises `Missing`."""
+    with ExitStack() as stack:
+        found = MongoSet([stack.enter_context(_mongo(Server)) for _ in range(members)])
+        found.initiate()
+        yield found
+
+
+@contextmanager
+def _mongo(kind: type[Server]) -> Iterator[Server]:
     command = _mongod()
     port = free_port()
     with _folder("mongo") as folder:
         options = ["--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(folder), "--replSet", "rs0"]
         # Small: several run beside each other in fault tests.
         frugal = ["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "200", "--nounixsocket"]
-        server = _Mongo([*command, *options, *frugal], port, folder)
+        server = kind([*command, *options, *frugal], port, folder)
         server.url = f"mongodb://127.0.0.1:{port}/rxsse?replicaSet=rs0"
         server.environment = {"RXSSE_TEST_MONGO_URL": server.url}
         with _running(server):

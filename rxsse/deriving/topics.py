@@ -25,6 +25,7 @@ from rxsse.source import Sink
 logger = logging.getLogger("rxsse.deriving")
 
 _FIRST_RETRY, _LAST_RETRY = 0.5, 15.0  # seconds; doubled each time, with jitter
+_OUTAGE_RETRY = 3.0  # seconds at most where a server is out of reach: exact again soon after its return, however long
 
 Snapshot = tuple[Cursor, bytes]
 
@@ -319,7 +320,7 @@ class HotTopic:
             if first:
                 self.deliver(stale)
         self._due = time.monotonic() + self._retry * random.uniform(0.75, 1.25)
-        self._retry = min(self._retry * 2, _LAST_RETRY)
+        self._retry = min(self._retry * 2, _OUTAGE_RETRY if isinstance(error, Unavailable) else _LAST_RETRY)
 
     def _step_down(self, why: str) -> None:
         logger.info("giving up %s: %s", self.topic.name, why, extra=self._about())

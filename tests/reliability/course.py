@@ -68,6 +68,13 @@ class RelayedServer(ServerProcess):
         through(self.relays)
         super().start()
 
+    def wait(self) -> None:
+        try:
+            super().wait()
+        except RuntimeError as error:
+            with open(self.output.name, errors="replace") as log:
+                raise RuntimeError(f"a server did not start:\n{log.read()[-3000:]}") from error
+
     @property
     def process(self) -> Any:
         return self._process
@@ -243,10 +250,7 @@ class Course(_Run):
         for thread in writing:
             thread.start()
         try:
-            expected = DEGRADES.get(name, frozenset())
-            logged = frozenset() if name in UNHEARD else expected
-            with Watch(self.servers, expected, logged) as self._watch:
-                FAULTS[name](self, seconds)
+            self._break(name, seconds)
             time.sleep(max(0.0, began + writing_for - time.monotonic()))
         finally:
             quiet.set()
@@ -270,6 +274,13 @@ class Course(_Run):
             name, len(clients), returns, refusals, snapshots, self.report.transactions - transactions, exact_after,
             saving.slowest, saving.failed, saving.refused, sum(memory), sum(memory[: self._kept]),
         )  # fmt: skip
+
+    def _break(self, name: str, seconds: float) -> None:
+        """Returns when it is mended, and every server says so."""
+        expected = DEGRADES.get(name, frozenset())
+        logged = frozenset() if name in UNHEARD else expected
+        with Watch(self.servers, expected, logged) as self._watch:
+            FAULTS[name](self, seconds)
 
     def _recruit(self) -> None:
         while len(self._readers) < self._count:

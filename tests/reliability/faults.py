@@ -134,7 +134,8 @@ def mongo_stepped_down(course: Course, seconds: float) -> None:
         client.admin.command(
             "replSetStepDown", max(2, round(seconds)), secondaryCatchUpPeriodSecs=1, force=members == 1
         )
-        course.outage(seconds)
+        if members == 1:
+            course.outage(seconds)
         until(lambda: _has_primary(client), "a primary")
 
 

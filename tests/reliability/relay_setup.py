@@ -9,18 +9,25 @@ from typing import Any
 from tests import services
 from tests.reliability.relay import Relay
 
+REPLICAS = "RXSSE_RELIABILITY_REPLICAS"
+"""The variable with the address of a replica set that is reached without relays."""
+
 
 def through(relays: tuple[Relay, Relay]) -> None:
     """Have processes started from now on reach Redis and MongoDB through ``relays``."""
     os.environ["RXSSE_TEST_REDIS_URL"] = f"redis://127.0.0.1:{relays[0].port}/0"
-    os.environ["RXSSE_TEST_MONGO_URL"] = f"mongodb://127.0.0.1:{relays[1].port}/rxsse?directConnection=true"
+    relayed = f"mongodb://127.0.0.1:{relays[1].port}/rxsse?directConnection=true"
+    os.environ["RXSSE_TEST_MONGO_URL"] = os.environ.get(REPLICAS) or relayed
 
 
-def prepare(stack: ExitStack, servers: int) -> tuple[tuple[Any, Any, Any], list[Any]]:
-    """Start what the run needs; returns Redis, MongoDB and PostgreSQL, and relays: the writers' first."""
-    own = (
+def prepare(stack: ExitStack, servers: int, members: int = 1) -> tuple[tuple[Any, Any, Any], list[Any]]:
+    """Start what the run needs; returns Redis, MongoDB and PostgreSQL, and relays: the writers' first.
+
+    With several ``members`` MongoDB is a replica set, whose clients find its members by themselves: not through relays.
+    """
+    own: tuple[Any, Any, Any] = (
         stack.enter_context(services.redis_server()),
-        stack.enter_context(services.mongo_server()),
+        stack.enter_context(services.mongo_server() if members == 1 else services.mongo_set(members)),
         stack.enter_context(services.postgresql_server(durable=True)),
     )
     # The database is the server's own: nothing has to be deleted, and no connection to outlive its restart.
@@ -32,7 +39,9 @@ def prepare(stack: ExitStack, servers: int) -> tuple[tuple[Any, Any, Any], list[
         RXSSE_CONVERGENCE_FLAVOUR="processes",
         DJANGO_SETTINGS_MODULE="tests.convergence.settings",
     )
-    relays = [(Relay(own[0].port), Relay(own[1].port)) for _ in range(servers + 1)]
+    if members > 1:
+        os.environ[REPLICAS] = own[1].url
+    relays = [(Relay(own[0].port), Relay(own[1].port if members == 1 else 0)) for _ in range(servers + 1)]
     for relay in (each for pair in relays for each in pair):
         stack.callback(relay.close)
     through(relays[0])

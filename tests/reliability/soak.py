@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--readers", type=int, default=16)
     parser.add_argument("--writers", type=int, default=2)
     parser.add_argument("--servers", type=int, default=4)
+    parser.add_argument("--members", type=int, default=1, help="of MongoDB; of several, for faults without relays")
     parser.add_argument("--kept", type=int, default=0, help="so many of the servers are ended by no fault")
     parser.add_argument("--pace", type=float, default=0.0, help="seconds between two batches of a writer")
     options = parser.parse_args()
@@ -42,7 +43,7 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> None:
     # Settings are read when Django is set up: what they name has to run by then.
     from tests.reliability import relay_setup
 
-    own, relays = relay_setup.prepare(stack, options.servers)
+    own, relays = relay_setup.prepare(stack, options.servers, options.members)
     django.setup()
     from django.core.management import call_command
 
