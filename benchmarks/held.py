@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import time
 from contextlib import suppress
 from itertools import count
@@ -19,7 +20,7 @@ from rxsse.grip.proxies import Proxies, content
 from rxsse.wire import patch, retry, snapshot
 from tests.services import free_port, pushpin_server
 
-CHANNELS = "rxsse-s-topic; prev-id=e.0, rxsse-l-topic, rxsse-r-"
+CHANNELS = "rxsse-s-topic; prev-id={}, rxsse-l-topic, rxsse-r-{}"
 NUMBERS = count()
 DOCUMENT = b'[{"op":"replace","path":"/tasks/17/title","value":"%s"}]' % (b"x" * 100)
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -27,13 +28,15 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """One held response for each request; who asks again is known by his query."""
-    body = retry(2000) + snapshot(Cursor("e", 0), b"{}")
+    whole = retry(2000) + snapshot(Cursor("e", 0), b"{}")
     with suppress(asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
         while request := await reader.readuntil(b"\r\n\r\n"):
             path = request.split(b" ")[1].decode()
+            left = re.search(rb"last-id=([^\r\n,;]+)", request)
+            place, body = (left[1].decode(), b"") if left else ("e.0", whole)
             query = path if "grip=" in path else f"?grip={next(NUMBERS)}"
             head = f"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: {len(body)}\r\n"
-            hold = f"Grip-Hold: stream\r\nGrip-Channel: {CHANNELS}{query.split('=')[1]}\r\n"
+            hold = f"Grip-Hold: stream\r\nGrip-Channel: {CHANNELS.format(place, query.split('=')[1])}\r\n"
             writer.write(f"{head}{hold}Grip-Link: <{query}>; rel=next; timeout=900\r\n\r\n".encode() + body)
             await writer.drain()
 
