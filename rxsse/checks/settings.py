@@ -35,7 +35,8 @@ def check_settings(**_: Any) -> Messages:
             error(
                 number,
                 f"RXSSE[{key!r}] can't be parsed: {reason}",
-                f"Write it as in {example}; characters of a password other than letters and digits are percent-encoded.",
+                f"Write it as in {example}; characters of a password other than letters and digits are "
+                "percent-encoded.",
             )
             for number, key, example, reason in (
                 ("E002", "REDIS_URL", "redis://user:password@127.0.0.1:6379/0", redis_problem(settings.REDIS_URL)),
