@@ -63,6 +63,11 @@ class Server:
         self._user = user
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """Of the child process, while it runs."""
+        return None if self._process is None else self._process.pid
+
     def answers(self) -> bool:
         """Whether the server is ready for clients."""
         with socket.socket() as probe:

@@ -49,6 +49,9 @@ def check_processes(**_: Any) -> Messages:
     if alone and settings.MONGO_URL is not None:
         problem = f"{several}['REDIS_URL'] is not set: a process doesn't hear what others add to their common log."
         return [error("E014", problem, "Set RXSSE['REDIS_URL'], or serve with one process.")]
+    if alone and settings.GRIP_URL is not None:
+        problem = f"{several}['REDIS_URL'] is not set: each publishes to the GRIP proxy for its own streams only."
+        return [error("E014", problem, "Set RXSSE['REDIS_URL'] and run rxsse_owner, or serve with one process.")]
     if alone and not settings.OUTBOX:
         problem = f"{several}['REDIS_URL'] is not set: a process hears of the writes of its own only."
         return [error("E014", problem, "Set RXSSE['REDIS_URL'] or RXSSE['OUTBOX'], or serve with one process.")]

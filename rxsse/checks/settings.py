@@ -16,7 +16,7 @@ from rxsse.inside.measuring import missing
 
 @checks.register(TAG)
 def check_settings(**_: Any) -> Messages:
-    """E001 to E003 and E030: ``settings.RXSSE`` as a whole, the URLs in it, and the packages that it needs."""
+    """E001 to E003, E030 and E050: ``settings.RXSSE`` as a whole, the URLs in it, and the packages that it needs."""
     try:
         settings = get_settings()
     except DeclarationError as raised:
@@ -29,18 +29,42 @@ def check_settings(**_: Any) -> Messages:
         )
         for key, package in missing(settings)
     ]
-    return lacking + [
-        error(
-            number,
-            f"RXSSE[{key!r}] can't be parsed: {reason}",
-            f"Write it as in {example}; characters of a password other than letters and digits are percent-encoded.",
-        )
-        for number, key, example, reason in (
-            ("E002", "REDIS_URL", "redis://user:password@127.0.0.1:6379/0", redis_problem(settings.REDIS_URL)),
-            ("E003", "MONGO_URL", "mongodb://user:password@127.0.0.1:27017/rxsse", mongo_problem(settings.MONGO_URL)),
-        )
-        if reason
-    ]
+    return (
+        lacking
+        + _grip_errors(settings.GRIP_URL)
+        + [
+            error(
+                number,
+                f"RXSSE[{key!r}] can't be parsed: {reason}",
+                f"Write it as in {example}; characters of a password other than letters and digits are "
+                "percent-encoded.",
+            )
+            for number, key, example, reason in (
+                ("E002", "REDIS_URL", "redis://user:password@127.0.0.1:6379/0", redis_problem(settings.REDIS_URL)),
+                (
+                    "E003",
+                    "MONGO_URL",
+                    "mongodb://user:password@127.0.0.1:27017/rxsse",
+                    mongo_problem(settings.MONGO_URL),
+                ),
+            )
+            if reason
+        ]
+    )
+
+
+def _grip_errors(urls: str | None) -> Messages:
+    """E050: what can't be read of ``GRIP_URL``."""
+    if urls is None:
+        return []
+    from rxsse.grip.proxies import configs_of
+
+    try:
+        configs_of(urls)
+    except ValueError:  # its text may quote the key
+        hint = "Write it as in http://127.0.0.1:5561/?verify-key=SECRET; several are separated by spaces."
+        return [error("E050", "RXSSE['GRIP_URL'] can't be read: one of its parts is no URL of a control port.", hint)]
+    return []
 
 
 @checks.register(TAG, deploy=True)

@@ -19,7 +19,7 @@ from gripcontrol import Channel, create_grip_channel_header
 from rxsse import wire
 from rxsse.conf import Settings
 from rxsse.exceptions import Unavailable
-from rxsse.grip.excerpts import Given, excerpt
+from rxsse.grip.excerpts import excerpt
 from rxsse.grip.proxies import Proxies, live_channel, reader_channel, state_channel
 from rxsse.grip.register import BaseRegister, Held, new_id
 from rxsse.guarding import verdicts
@@ -36,6 +36,12 @@ PARAMETER = "grip"
 
 EARLY_SECONDS = 2.0
 """When a proxy asks again for a stream that began when nobody published its topic: what came since then it missed."""
+
+WAIT_SECONDS = 1.0
+"""When a proxy asks again for a stream whose topic was not there in time."""
+
+LONGEST = 100
+"""Characters of a cursor that are kept: more than any has, few enough for whoever sends a million (I5)."""
 
 LIVES = 2.5
 """A stream is forgotten after so many times GRIP_SECONDS without its proxy's coming back: it missed two turns."""
@@ -64,8 +70,9 @@ class Holding:
     def begin(self, hubs: Hubs, topic: Topic, path: str, cursor: str | None, identity: Identity) -> HttpResponse:
         """The beginning of a stream, for a reader who was let in."""
         now = time.time()
-        held = Held(new_id(), topic, path, identity, now, now + LIVES * self._settings.GRIP_SECONDS)
-        response = self._answer(hubs, held, cursor)
+        until = now + LIVES * self._settings.GRIP_SECONDS
+        held = Held(new_id(), topic, path, identity, now, until, (cursor or "")[:LONGEST])
+        response = self._answer(hubs, held, None, first=True)
         response.content = wire.retry(self._settings.RETRY_MILLISECONDS) + response.content
         return response
 
@@ -86,32 +93,36 @@ class Holding:
             return _response(wire.revoked(verdict.reasons[identity]))
         until = now + LIVES * self._settings.GRIP_SECONDS
         held = replace(held, identity=replace(identity, look=verdict.look), until=until)
-        return self._answer(
-            hubs, held, _last_of(request.headers, state_channel(self._settings.PREFIX, held.topic.name))
-        )
+        channel = state_channel(self._settings.PREFIX, held.topic.name)
+        return self._answer(hubs, held, _last_of(request.headers, channel))
 
-    def _answer(self, hubs: Hubs, held: Held, cursor: str | None) -> HttpResponse:
+    def _answer(self, hubs: Hubs, held: Held, place: str | None, first: bool = False) -> HttpResponse:
+        """``place``: where the proxy has left the stream; None: it was given nothing yet."""
+        cursor = held.wanted if place is None else None if place.endswith(PROMISED) else place
         try:
             # Before the state is read: what is published or revoked from here on is for this stream too.
             published = self._register.enter(held)
-            seconds = 5 * self._settings.BACKEND_TIMEOUT
-            given = excerpt(hubs.background(), held.topic, cursor, held.identity, seconds)
         except Unavailable as error:
             return self._unavailable(error)
-        return self._held(given, held, published)
-
-    def _held(self, given: Given, held: Held, published: bool) -> HttpResponse:
-        response = _response(given.events)
+        try:
+            given = excerpt(hubs.background(), held.topic, cursor, held.identity, self._settings.BACKEND_TIMEOUT)
+        except Unavailable as error:
+            logger.info("a held stream has to wait: %s", error)
+            # As a connection of our own would be told while its topic is being opened.
+            return self._hold(_response(wire.mark(None)), held, place, WAIT_SECONDS)
         if given.ended:
-            return response
-        prefix, name = self._settings.PREFIX, held.topic.name
+            return _response(given.events)
+        # A proxy that had not subscribed yet may have missed what came since the state was read; at first it looks.
+        sure = published and (first or place is not None)
+        seconds = self._settings.GRIP_SECONDS * random.uniform(0.8, 1.0) if sure else EARLY_SECONDS
         place = f"{given.cursor}{PROMISED if given.stale else ''}"
-        channels = [
-            Channel(state_channel(prefix, name), place),
-            Channel(live_channel(prefix, name)),
-            Channel(reader_channel(prefix, held.id)),
-        ]
-        seconds = self._settings.GRIP_SECONDS * random.uniform(0.8, 1.0) if published else EARLY_SECONDS
+        return self._hold(_response(given.events), held, place, seconds)
+
+    def _hold(self, response: HttpResponse, held: Held, place: str | None, seconds: float) -> HttpResponse:
+        prefix, name = self._settings.PREFIX, held.topic.name
+        channels = [Channel(reader_channel(prefix, held.id))]
+        if place is not None:  # nothing may be published to a stream that has no state to follow it on
+            channels += [Channel(state_channel(prefix, name), place), Channel(live_channel(prefix, name))]
         response["Grip-Hold"] = "stream"
         response["Grip-Channel"] = create_grip_channel_header(channels)
         # The query alone: a proxy may know the path by another name.
@@ -133,12 +144,12 @@ def _response(body: bytes) -> HttpResponse:
 
 
 def _last_of(headers: Mapping[str, Any], channel: str) -> str | None:
-    """The place at which the proxy has left the stream; None: it needs a snapshot."""
+    """The place at which the proxy has left the stream; None: at none yet."""
     for said in headers.get("Grip-Last", "").split(","):
         name, _, parameters = said.strip().partition(";")
         if name.strip() == channel:
             for parameter in parameters.split(";"):
                 key, _, value = parameter.strip().partition("=")
-                if key == "last-id" and not value.endswith(PROMISED):
+                if key == "last-id":
                     return str(value)
     return None

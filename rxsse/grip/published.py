@@ -7,7 +7,7 @@ for what it missed. A place is a cursor, or what comes right after it without mo
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +74,7 @@ class Published:
         """The source tells all that follows ``cursor``."""
         self.cursor, self._place = cursor, str(cursor)
         # A stream that stands elsewhere missed what was published before (by an owner that is dead, by nobody).
-        self._waiting.appendleft((self._mark, ()))
+        self._waiting.appendleft((self.mark, ()))
         self.resume()
 
     def resume(self) -> None:
@@ -84,9 +84,31 @@ class Published:
             act(*given)
 
     def mark(self) -> None:
-        """Say where the topic stands: a client that stands elsewhere knows that it has missed something."""
-        if self.cursor is not None and not (self._waiting or self._loading or self.held):
-            self._mark()
+        """Say where the topic stands: a client that stands elsewhere knows that it has missed something.
+
+        The log is asked first. A server may have heard of a patch before this process, and its clients are right.
+        """
+        self.quiet_since = self._owner.now
+        if self._is_up_to_date():
+            cursor = self.cursor
+            assert cursor is not None
+            future = self._owner.source.since(self.topic, cursor)
+            future.add_done_callback(lambda done: self._owner.post(self._mark, cursor, done))
+
+    def _mark(self, cursor: Cursor, future: Future[Sequence[bytes] | None]) -> None:
+        if cursor != self.cursor or not self._is_up_to_date():
+            return
+        try:
+            missing = future.result()
+        except Exception:  # the log is out of reach: the owner is there, more can't be said
+            missing = None
+        if missing:
+            return
+        event = wire.mark(None if missing is None or self._place.endswith(PROMISED) else cursor)
+        self._send(proxies.content(self._live, event), len(event))
+
+    def _is_up_to_date(self) -> bool:
+        return not (self.closed or self.cursor is None or self._waiting or self._loading or self.held)
 
     def _take(self, act: Callable[..., None], *given: Any) -> None:
         if self.closed:
@@ -141,10 +163,6 @@ class Published:
     def _stale(self, reason: str) -> None:
         if not self._place.endswith(PROMISED):
             self._append(self._place + PROMISED, wire.reset(reason))
-
-    def _mark(self) -> None:
-        event = wire.mark(None if self._place.endswith(PROMISED) else self.cursor)
-        self._send(proxies.content(self._live, event), len(event))
 
     def _tell(self, event: bytes) -> None:
         self._send(proxies.content(self._live, event), len(event))

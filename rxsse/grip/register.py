@@ -24,7 +24,8 @@ class Held:
     """One stream that a proxy holds.
 
     ``id`` is a secret: whoever has it can go on with the stream. ``path`` is what was asked for, as urlconfs see it.
-    ``since`` and ``until`` are in seconds since 1970: when the stream began, and when it is forgotten.
+    ``since`` and ``until`` are in seconds since 1970: when the stream began, and when it is forgotten. ``wanted`` is
+    the cursor that its client came with.
     """
 
     id: str
@@ -33,25 +34,29 @@ class Held:
     identity: Identity
     since: float
     until: float
+    wanted: str = ""
 
     def encode(self) -> str:
         identity = asdict(self.identity)
         del identity["kwargs"], identity["position"]  # the path says the former, the latter is a process's own
         times = {name: None if identity[name] == inf else identity[name] for name in ("expires", "look")}
-        return json.dumps([self.id, self.topic.name, self.path, identity | times, self.since, self.until])
+        reader = identity | times
+        return json.dumps([self.id, self.topic.name, self.path, reader, self.since, self.until, self.wanted])
 
     @classmethod
     def decode(cls, text: str | bytes) -> Self:
         """Raise `ProtocolError` on anything that `encode()` does not write, or whose path leads nowhere any more."""
         try:
-            id_, name, path, identity, since, until = json.loads(text)
+            id_, name, path, identity, since, until, wanted = json.loads(text)
             kwargs = resolve(path).kwargs
             times = {key: inf if identity[key] is None else identity[key] for key in ("expires", "look")}
             reader = Identity(**(identity | times), kwargs=tuple(sorted(kwargs.items())))
             topic = replace(Topic.parse(name), kwargs=kwargs)
-            return cls(id_, topic, path, reader, since, until)
+            return cls(id_, topic, path, reader, since, until, wanted)
         except (ValueError, TypeError, KeyError, Resolver404) as error:
-            raise ProtocolError("not a held stream: expected [id, topic, path, identity, since, until]") from error
+            raise ProtocolError(
+                "not a held stream: expected [id, topic, path, identity, since, until, wanted]"
+            ) from error
 
 
 def new_id() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -14,12 +15,12 @@ from tests.convergence.__main__ import SERVICES
 pytestmark = pytest.mark.services
 
 
-def run(*arguments: str) -> str:
+def run(*arguments: str, flavour: str = "processes") -> str:
     missing = [name for name in SERVICES if not os.environ.get(name)]
     if missing:
         services.do_without(missing[0])
     done = subprocess.run(
-        [sys.executable, "-m", "tests.convergence", "--flavour", "processes", *arguments],
+        [sys.executable, "-m", "tests.convergence", "--flavour", flavour, *arguments],
         capture_output=True,
         text=True,
         timeout=300,
@@ -35,3 +36,11 @@ def test_many_processes_agree() -> None:
 def test_no_revision_splits_a_transaction() -> None:
     """Writers only move money between accounts; readers check the sum at every revision."""
     assert "all equal" in run("--steps", "110", "--money")
+
+
+@pytest.mark.slow
+def test_clients_of_a_proxy_agree() -> None:
+    """Pushpin holds the streams, a worker publishes; servers and that worker die."""
+    if shutil.which("pushpin") is None:
+        services.do_without("pushpin")
+    assert "all equal" in run("--steps", "48", flavour="grip")

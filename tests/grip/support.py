@@ -144,7 +144,7 @@ class Site:
 
             def until_when() -> float:
                 entries = [json.loads(text) for text in client.hvals(held) if json.loads(text)[1] == topic_name]
-                return entries[0][-1] if entries else 0.0
+                return entries[0][5] if entries else 0.0
 
             until(until_when, "it is held")
             first = until_when()

@@ -175,3 +175,24 @@ def test_a_deleted_anchor_ends_streams(source: LogSource, owner: Recorder, topic
     source.delete("a")
     assert owner.take() == [("state", "e1.0~", "e1.0", "gone"), ("state", "e1.0~~", "e1.0~", "close")]
     assert owner.over == [topic]
+
+
+def test_a_mark_is_not_published_where_the_log_is_ahead(source: LogSource, owner: Recorder, topic: Published) -> None:
+    source.held = []
+    topic.mark()
+    source.set("a", 1)
+    source.release()
+    assert owner.take() == [("state", "e1.1", "e1.0", "patch")]
+    sinks, source.sinks = source.sinks, {}
+    source.set("a", 2)  # it has not been heard of here yet
+    source.sinks = sinks
+    topic.mark()
+    assert owner.take() == []
+
+
+def test_a_mark_says_nothing_where_the_log_can_not_be_asked(
+    source: LogSource, owner: Recorder, topic: Published
+) -> None:
+    source.failing["since"] = RuntimeError("quotes a row")
+    topic.mark()
+    assert json.loads(owner.items[0]["http-stream"]["content"].split("data: ")[1]) == {"cursor": None}
