@@ -17,7 +17,7 @@ class Sink(Protocol):
         """``patch`` (a JSON document) leads to ``cursor``. Contiguous within an epoch since `Source.activate`."""
 
     def began(self, topic: Topic, cursor: Cursor, reason: str) -> None:
-        """History broke: every client needs ``reset {reason}`` and then a snapshot of the new epoch."""
+        """History broke: every client needs ``reset {reason}`` and then a snapshot, even in the same epoch."""
 
     def stale(self, topic: Topic, reason: str) -> None:
         """The state can't be derived at present; `began` or `patched` follows when it can again."""

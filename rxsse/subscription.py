@@ -236,7 +236,8 @@ class Subscription:
                 self.cursor = entry.cursor
                 return self._enter(kind, entry.event)
             return self._enter(kind)  # STALE has promised a snapshot
-        if kind is Input.BEGAN and entry.cursor.epoch == cursor.epoch:
+        reached = entry.cursor.epoch == cursor.epoch and entry.cursor.revision <= cursor.revision
+        if kind is Input.BEGAN and reached and self.state is State.LIVE:
             return b""  # the snapshot was ahead of the news
         if kind is Input.STALE and entry is not history.stale:
             return b""  # over by now

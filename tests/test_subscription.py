@@ -181,6 +181,34 @@ class TestReading:
         assert subscription.read(history) == b""
         assert subscription.state is State.LOADING
 
+    @pytest.mark.parametrize("revision", [1, 60])
+    def test_a_stale_client_hears_of_a_recovery_in_the_same_epoch(self, revision: int) -> None:
+        """Another process has gone on with the log meanwhile, or nothing has changed at all."""
+        history = ring(1)
+        subscription = live(history)
+        history.became_stale("unavailable")
+        assert names(subscription.read(history)) == ["reset"]
+        history.began(Cursor("e1", revision), "recovered")
+        assert names(subscription.read(history)) == ["reset"]
+        assert subscription.state is State.LOADING
+
+    def test_a_gap_in_the_same_epoch_that_the_log_cannot_fill_is_said(self) -> None:
+        """No patch may follow for hours: what is shown until then would be wrong, and nothing would say so."""
+        history = ring(1)
+        subscription = live(history)
+        history.began(Cursor("e1", 60), "expired")
+        assert names(subscription.read(history)) == ["reset"]
+        assert subscription.state is State.LOADING
+
+    def test_a_beginning_that_the_snapshot_was_ahead_of_is_no_news(self) -> None:
+        history = ring(1)
+        subscription = live(history)
+        subscription.cursor = Cursor("e2", 3)
+        history.began(Cursor("e2", 0), "expired")
+        add(history, 1, 2, 3, epoch="e2")
+        assert subscription.read(history) == b""
+        assert subscription.state is State.LIVE
+
     def test_a_stale_topic_that_recovered_meanwhile_is_no_news(self) -> None:
         history = ring()
         subscription = live(history)

@@ -39,7 +39,7 @@ class Ring:
         self._add(Entry(Input.PATCH, cursor, wire.patch(cursor, patch)))
 
     def began(self, cursor: Cursor, reason: str) -> None:
-        """History broke; the topic stands at ``cursor`` of a new epoch."""
+        """History broke; the topic stands at ``cursor``, of a new epoch or of the same one."""
         self.stale = None
         self._add(Entry(Input.BEGAN, cursor, wire.reset(reason)))
 

@@ -55,7 +55,7 @@ def test_sigterm() -> None:
 def test_rotation() -> None:
     """Streams end at about the configured age, not all at once, and go on where they were."""
     ann = make_profile("ann")
-    age = 2.0
+    age = 1.2
     with site(ROTATE_SECONDS=age, RETRY_MILLISECONDS=100) as server:
         began = time.monotonic()
         readers = open_streams(server, ann.pk, 20)
