@@ -139,8 +139,7 @@ class Holding:
 
 
 def _response(body: bytes) -> HttpResponse:
-    # An encoding keeps GZipMiddleware away: what is published later isn't compressed.
-    return HttpResponse(body, headers={**wire.HEADERS, "Content-Encoding": "identity"})
+    return HttpResponse(body, headers=wire.HEADERS)
 
 
 def _last_of(headers: Mapping[str, Any], channel: str) -> str | None:

@@ -193,6 +193,20 @@ def test_a_deleted_token_ends_the_stream_before_anything_of_that_state(
         assert_revoked(stream, "credential")
 
 
+def test_who_is_revoked_before_his_proxy_listens(site: Site, team: Team, ann: User) -> None:
+    """The answer is on its way to the proxy when what ends the stream is published."""
+    url, bob = f"/team/{team.pk}/", User.objects.create(pk=next(KEYS), username=f"bob-{secrets.token_hex(4)}")
+    with stream_of(site.before_wsgi.port, url, by_token(ann)) as other:
+        site.wait_until_published(topic_of(team))
+        wait_until_known(WATCHED[:2])
+        with Connection(site.before_wsgi.port, url, headers=f"{by_token(bob)}X-Late: 1\r\n") as stream:
+            site.wsgi.wait_for_a_line()
+            Token.objects.filter(user=bob).delete()
+            assert_revoked(stream, "credential")
+        rename(team, "second")
+        assert_follows(other, "second")
+
+
 def test_others_of_the_topic_go_on(site: Site, team: Team, ann: User) -> None:
     bob = User.objects.create(pk=next(KEYS), username=f"bob-{secrets.token_hex(4)}")
     with (
