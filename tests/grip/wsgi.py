@@ -17,7 +17,7 @@ class Quiet(WSGIRequestHandler):
 
 
 class Late:
-    """Answers, where ``X-Late`` asks for it, so many seconds after everything was decided and read, which it prints."""
+    """Answers, where ``X-Late`` asks for it, so many seconds after everything was decided and read, which it says."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
@@ -25,7 +25,8 @@ class Late:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         answer: Iterable[bytes] = self._application(environ, start_response)
         if "HTTP_X_LATE" in environ:
-            print("the answer is there", flush=True)
+            sys.stdout.write("the answer is there\n")
+            sys.stdout.flush()
             time.sleep(float(environ["HTTP_X_LATE"]))
         return answer
 
