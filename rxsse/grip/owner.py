@@ -60,6 +60,8 @@ class Owner(Follower):
     def __init__(self, settings: Settings, source: Source, guard: Guard, register: BaseRegister) -> None:
         self.source = source
         self.now = time.monotonic()
+        self.leads = False
+        """Whether this one, of several owners, publishes what must not come twice."""
         self._settings = settings
         self._guard: Any = guard
         self._register = register
@@ -124,6 +126,7 @@ class Owner(Follower):
         for published in self._topics.values():
             published.readers = 0
         self._say_what_is_published()
+        self._resign()
 
     def _do(self, happened: Callable[..., None], *given: Any) -> None:
         try:
@@ -252,11 +255,17 @@ class Owner(Follower):
                     published.mark()
         self._say_what_is_published()
 
+    def _resign(self) -> None:
+        try:
+            self._register.resign()
+        except Unavailable as error:
+            logger.info("another owner leads only when this one counts as dead: %s", error)
+
     def _say_what_is_published(self) -> None:
         idle = [published for published in self._topics.values() if not published.readers]
         ready = {name for name, published in self._topics.items() if published.ready and published.readers}
         try:
-            self._register.publishing(ready - self._said, self._said - ready, ALIVE_SECONDS)
+            self.leads = self._register.publishing(ready - self._said, self._said - ready, ALIVE_SECONDS)
             self._said = ready
         except Unavailable as error:
             self._said = set()

@@ -165,7 +165,8 @@ class Published:
             self._append(self._place + PROMISED, wire.reset(reason))
 
     def _tell(self, event: bytes) -> None:
-        self._send(proxies.content(self._live, event), len(event))
+        if self._owner.leads:  # no place says that a stream has it already
+            self._send(proxies.content(self._live, event), len(event))
 
     def _end(self) -> None:
         before, self._place = self._place, f"{self._place}~"

@@ -30,7 +30,7 @@ PAGE = 1_000
 class RedisRegister(BaseRegister):
     """Keys: the hash ``PREFIX:grip:held`` by id, the channel ``PREFIX:grip:entered`` for those who come.
 
-    ``PREFIX:grip:owner`` names the owner (of several, the one that spoke last), ``PREFIX:grip:topics:`` and that
+    ``PREFIX:grip:owner`` names the owner (of several, the one that leads), ``PREFIX:grip:topics:`` and that
     name is the set of what it publishes.
     """
 
@@ -97,7 +97,7 @@ class RedisRegister(BaseRegister):
         except (redis.RedisError, OSError) as error:
             raise Unavailable(f"Redis did not forget who was held: {error}") from error
 
-    def publishing(self, added: Iterable[str], removed: Iterable[str], seconds: float) -> None:
+    def publishing(self, added: Iterable[str], removed: Iterable[str], seconds: float) -> bool:
         added, removed, left = list(added), list(removed), math.ceil(seconds * 1_000)
         try:
             with self._client.pipeline(transaction=False) as pipeline:
@@ -106,10 +106,21 @@ class RedisRegister(BaseRegister):
                 if added:
                     pipeline.sadd(self._topics + self._name, *added)
                 pipeline.pexpire(self._topics + self._name, left)
-                pipeline.set(self._owner, self._name, px=left)
-                pipeline.execute()
+                pipeline.set(self._owner, self._name, px=left, nx=True)
+                pipeline.get(self._owner)
+                leads: bool = pipeline.execute()[-1] == self._name.encode()
+            if leads:
+                self._client.pexpire(self._owner, left)
         except (redis.RedisError, OSError) as error:
             raise Unavailable(f"Redis did not take in what is published: {error}") from error
+        return leads
+
+    def resign(self) -> None:
+        try:
+            if self._client.get(self._owner) == self._name.encode():
+                self._client.delete(self._owner)
+        except (redis.RedisError, OSError) as error:
+            raise Unavailable(f"Redis did not take in that an owner has ended: {error}") from error
 
     # --- the owner's end -----------------------------------------------------------------
 

@@ -95,11 +95,16 @@ class BaseRegister(ABC):
         """These are over."""
 
     @abstractmethod
-    def publishing(self, added: Iterable[str], removed: Iterable[str], seconds: float) -> None:
+    def publishing(self, added: Iterable[str], removed: Iterable[str], seconds: float) -> bool:
         """The owner publishes the topics of these names from now on, those not any more.
 
-        Counts for ``seconds`` together with all that it said before: then it is dead.
+        Counts for ``seconds`` together with all that it said before: then it is dead. Returns whether it leads:
+        of several owners one does, until it is dead or resigns.
         """
+
+    @abstractmethod
+    def resign(self) -> None:
+        """The owner ends: another one may lead."""
 
     @abstractmethod
     def follow(self, follower: Follower) -> None:
@@ -137,10 +142,14 @@ class MemoryRegister(BaseRegister):
             for id_ in ids:
                 self._held.pop(id_, None)
 
-    def publishing(self, added: Iterable[str], removed: Iterable[str], seconds: float) -> None:
+    def publishing(self, added: Iterable[str], removed: Iterable[str], seconds: float) -> bool:
         with self._lock:
             self._topics -= set(removed)
             self._topics |= set(added)
+        return True
+
+    def resign(self) -> None:
+        """There is no other."""
 
     def follow(self, follower: Follower) -> None:
         with self._lock:

@@ -20,6 +20,7 @@ class Recorder:
     def __init__(self, source: LogSource) -> None:
         self.source = source
         self.now = 0.0
+        self.leads = True
         self.items: list[dict[str, Any]] = []
         self.over: list[Published] = []
 
@@ -70,6 +71,14 @@ def test_patches_follow_on_one_another(source: LogSource, owner: Recorder, topic
     source.set("a", 1)
     source.set("a", 2)
     assert owner.take() == [("state", "e1.1", "e1.0", "patch"), ("state", "e1.2", "e1.1", "patch")]
+
+
+def test_an_application_s_event_is_published_by_one_of_several_owners(owner: Recorder, topic: Published) -> None:
+    topic.message(topic.topic, "typing", b"1")
+    assert owner.take() == [("live", None, None, "typing")]
+    owner.leads = False
+    topic.message(topic.topic, "typing", b"2")
+    assert owner.take() == []
 
 
 def test_a_new_epoch_is_one_item(source: LogSource, owner: Recorder, topic: Published) -> None:

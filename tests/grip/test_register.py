@@ -86,19 +86,23 @@ def test_whether_a_topic_is_published_is_said_at_once(backend: BaseRegister) -> 
     assert backend.enter(one) is False
 
 
-def test_an_owner_that_is_dead_publishes_nothing(prefix: str, redis_url: str) -> None:
-    server, owner = (register.create(Settings(REDIS_URL=redis_url, PREFIX=prefix)) for _ in range(2))
+def test_one_of_several_owners_leads_until_it_is_dead_or_resigns(prefix: str, redis_url: str) -> None:
+    server, first, second = (register.create(Settings(REDIS_URL=redis_url, PREFIX=prefix)) for _ in range(3))
     one = held()
-    owner.publishing([one.topic.name], [], 0.3)
+    assert first.publishing([one.topic.name], [], 0.3)
     until(lambda: server.enter(one))
     until(lambda: not server.enter(one))
-    owner.publishing([one.topic.name], [], 60)
     # Another one, of which nobody knows yet what it publishes.
-    third = register.create(Settings(REDIS_URL=redis_url, PREFIX=prefix))
-    third.publishing([], [], 60)
+    assert second.publishing([], [], 60)
+    assert not first.publishing([one.topic.name], [], 60)
     server.enter(one)
     assert server.enter(one) is False
-    for each in (server, owner, third):
+    first.resign()  # it has nothing to give up
+    assert second.publishing([], [], 60)
+    second.resign()
+    assert first.publishing([one.topic.name], [], 60)
+    until(lambda: server.enter(one))
+    for each in (server, first, second):
         each.close()
 
 

@@ -18,6 +18,9 @@ from django.db import transaction
 from rest_framework.authtoken.models import Token
 
 from rxsse import runtime
+from rxsse.brokers.redis_relay import RedisRelay
+from rxsse.brokers.relay import Told
+from rxsse.conf import get_settings
 from rxsse.messages import Topic
 from tests import services
 from tests.domain.models import Counter, Profile, Team
@@ -295,13 +298,21 @@ class TestFaults:
             assert client.names.count("snapshot") == 1
 
     def test_two_owners_do_no_harm(self, site: Site, team: Team, ann: User) -> None:
+        """Nor does an event of the application's, which says by no place that it was there before, come twice."""
         second = site.another_owner()
+        relay = RedisRelay(get_settings())
         try:
             with Returning(site.pushpin.port, f"/team/{team.pk}/", by_token(ann)) as client:
                 client.until(lambda state: state["name"] == "first", "the snapshot")
                 site.wait_until_published(topic_of(team))
                 for n in range(20):
                     rename(team, f"twice {n}")
+                    relay.send(Told(topic_of(team).removesuffix("/"), "typing", str(n)))
+                client.until(lambda _: client.names.count("typing") == 20, "every event")
                 client.until(lambda state: state["name"] == "twice 19", "the last")
+                rename(team, "after them")
+                client.until(lambda state: state["name"] == "after them", "what both owners publish after that")
+                assert client.names.count("typing") == 20
         finally:
+            relay.close()
             second.kill()
