@@ -167,6 +167,18 @@ def test_a_list_is_one_topic_for_each_set_of_arguments_and_user() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.django_db
+def test_the_event_channel_is_the_topics() -> None:
+    Board.objects.create(slug="b", code="B", title="Board")
+    ada = User.objects.create(username="ada")
+    shared = channels.BoardChannel.event_channel(slug="b")
+    assert Topic.parse_event_channel(shared) == channels.BoardChannel.topic(None, {"slug": "b"})
+    hers = channels.MyTasksChannel.event_channel(ada)
+    assert Topic.parse_event_channel(hers) == channels.MyTasksChannel.topic(ada, {})
+    with pytest.raises(TypeError, match="name him first"):
+        channels.MyTasksChannel.event_channel()
+
+
 def test_addressing_a_shared_row_can_not_depend_on_the_reader() -> None:
     class Mine(StateChannel):
         class Meta:

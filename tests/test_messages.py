@@ -127,6 +127,31 @@ def test_a_topic_is_found_again_by_its_name(channel: str, anchor: str, audience:
     assert Topic.parse(Topic(channel, anchor, audience).name) == Topic(channel, anchor, audience)
 
 
+@given(st.text(min_size=1), st.text(), st.text())
+def test_a_topic_is_found_again_by_its_event_channel(channel: str, anchor: str, audience: str) -> None:
+    topic = Topic(channel, anchor, audience)
+    assert Topic.parse_event_channel(topic.event_channel) == topic
+
+
+@pytest.mark.parametrize("name", ["", "a", "a/", "a/1/", "a/1/2/3", "a/ /b", "a/1/%7a"])
+def test_a_topic_has_one_event_channel(name: str) -> None:
+    try:
+        found = Topic.parse_event_channel(name)
+    except ProtocolError:
+        return
+    assert found.event_channel == name
+
+
+def test_what_is_no_event_channel_is_refused() -> None:
+    with pytest.raises(ProtocolError, match="no anchor's event channel"):
+        Topic.parse_event_channel("a/1/")
+
+
+def test_an_application_s_event_is_a_fanout() -> None:
+    fanout = Fanout.message("typing", b'{"user":"ada"}')
+    assert (fanout.kind, fanout.body) == (Kind.MESSAGE, b'typing\n{"user":"ada"}')
+
+
 def test_a_list_is_found_again_with_its_arguments() -> None:
     assert Topic.parse(Topic("app.Tasks", "done=&year=2026", "7").name).kwargs == {"done": "", "year": "2026"}
 

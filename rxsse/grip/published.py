@@ -73,8 +73,7 @@ class Published:
     def open(self, cursor: Cursor) -> None:
         """The source tells all that follows ``cursor``."""
         self.cursor, self._place = cursor, str(cursor)
-        # A stream that stands elsewhere missed what was published before (by an owner that is dead, by nobody).
-        self._waiting.appendleft((self.mark, ()))
+        self._waiting.appendleft((self._have_those_elsewhere_ask, ()))
         self.resume()
 
     def resume(self) -> None:
@@ -178,6 +177,10 @@ class Published:
     def _append(self, place: str, event: bytes) -> None:
         before, self._place = self._place, place
         self._send(proxies.content(self._states, event, place, before), len(event))
+
+    def _have_those_elsewhere_ask(self) -> None:
+        """Who doesn't stand here missed what was published before: by an owner that is dead, by nobody."""
+        self._send(proxies.content(self._states, b"", self._place, self._place), 0)
 
     def _have_all_ask(self) -> None:
         self._place = str(self.cursor)

@@ -18,7 +18,7 @@ from rxsse.caches.base import BaseCache
 from rxsse.cursors import Cursor
 from rxsse.deriving.owning import Owned
 from rxsse.exceptions import DeriveError, Gone, Unavailable
-from rxsse.messages import Fanout, Kind, Topic
+from rxsse.messages import Fanout, Topic
 from tests.deriving.processes import Client, LeasedCache, SharedBroker, World, world
 from tests.deriving.support import channel_of
 from tests.domain.models import Account, Ledger, Team
@@ -315,7 +315,7 @@ def test_an_audit_finds_what_nobody_announced(team: Team, topic: Topic) -> None:
 def test_a_message_reaches_every_sink(alone: World, topic: Topic) -> None:
     engine = alone.engine()
     clients = [Client(engine, topic).start() for _ in range(2)]
-    alone.ends[0].publish(topic, Fanout(Kind.MESSAGE, body=b"{}"))
+    alone.ends[0].publish(topic, Fanout.message("typing", b"{}"))
     assert [client.events("message") for client in clients] == [[b"{}"], [b"{}"]]
 
 

@@ -60,10 +60,11 @@ def owner(source: LogSource) -> Recorder:
 
 @pytest.fixture
 def topic(owner: Recorder, source: LogSource) -> Published:
-    """An open one, whose mark was published."""
+    """An open one, which has said where it stands."""
     made = Published(owner, Topic("tests", "a"), "p", Settings().RING_LENGTH)  # type: ignore[arg-type]
     made.open(source.activate(made.topic, made).result())
-    assert owner.take() == [("live", None, None, "mark")]
+    place = str(made.cursor)
+    assert owner.take() == [("state", place, place, "")]
     return made
 
 
