@@ -71,24 +71,30 @@ RULES = [
     "tests/test_wire.py",
 ]
 
-# Everything else runs on SQLite, and all but these again on PostgreSQL. They meet no database of the tests' own, or
-# bring one of each kind; tests/thirdparty starts a run of its own inside, which would drop the database around it.
-WITHOUT_DATABASE = [
+# What runs other programs: Node's, `make demo`, other people's test suites.
+PROGRAMS = ["tests/codegen", "tests/example", "tests/thirdparty"]
+
+# Everything else runs on SQLite, and all but these again on PostgreSQL. They meet no database of the tests' own,
+# bring one of each kind, or ask what no database has a say in: how a view answers, what is counted, which tests ran.
+ONCE = [
     "tests/brokers",
     "tests/caches",
-    "tests/codegen",
     "tests/conformance",
     "tests/convergence/test_embedded.py",
     "tests/convergence/test_outbox.py",
     "tests/convergence/test_processes.py",
     "tests/deriving/test_hearing.py",
-    "tests/example",
+    "tests/eventstream",
     "tests/feeds/test_awareness.py",
     "tests/feeds/test_lines.py",
     "tests/feeds/test_memory.py",
     "tests/feeds/test_redis_faults.py",
+    "tests/inside",
+    "tests/outbox/test_uncaptured.py",
     "tests/presence",
     "tests/streaming",
+    "tests/test_asgi.py",
+    "tests/test_checks.py",
     "tests/test_conf.py",
     "tests/test_cursors.py",
     "tests/test_limits.py",
@@ -97,9 +103,11 @@ WITHOUT_DATABASE = [
     "tests/test_probes.py",
     "tests/test_project.py",
     "tests/test_protocol.py",
+    "tests/test_signing.py",
     "tests/test_subscription.py",
+    "tests/test_views.py",
     "tests/test_wire.py",
-    "tests/thirdparty",
+    "tests/tickets",
 ]
 
 
@@ -162,12 +170,12 @@ def lint() -> list[Result]:
 def on_postgresql() -> list[Result]:
     if "PGHOST" not in os.environ:
         return []
-    others = [f"--ignore={path}" for path in (IN_CHROMIUM, FAULTS, *OUTSIDE, *WITHOUT_DATABASE)]
+    others = [f"--ignore={path}" for path in (IN_CHROMIUM, FAULTS, *OUTSIDE, *PROGRAMS, *ONCE)]
     return [pytest("tests on PostgreSQL", *others, RXSSE_TEST_DATABASE="postgresql")]
 
 
 def on_sqlite() -> list[Result]:
-    others = [f"--ignore={path}" for path in (IN_CHROMIUM, CONVERGENCE, FAULTS, *OUTSIDE, *RULES)]
+    others = [f"--ignore={path}" for path in (IN_CHROMIUM, CONVERGENCE, FAULTS, *OUTSIDE, *PROGRAMS, *RULES)]
     return [*rules(), pytest("tests on SQLite", *others)]
 
 
@@ -205,7 +213,7 @@ def front_ends() -> list[Result]:
 def tests() -> list[Result]:
     with ThreadPoolExecutor(4) as pool:
         lanes = [
-            pool.submit(lambda: [*lint(), *on_postgresql()]),
+            pool.submit(lambda: [*lint(), pytest("tests of programs", *PROGRAMS), *on_postgresql()]),
             pool.submit(on_sqlite),
             pool.submit(from_outside),
             pool.submit(lambda: [*front_ends(), *broken_and_looked_at()]),

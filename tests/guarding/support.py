@@ -37,7 +37,11 @@ def by_claims(user: User, seconds: float) -> str:
 def reader(port: int, url: str, headers: str) -> Connection:
     """A stream that shows its state."""
     stream = Connection(port, url, headers=headers)
-    stream.until(lambda client: client.state is not None, "the snapshot")
+    try:
+        stream.until(lambda client: client.state is not None, "the snapshot")
+    except BaseException:
+        stream.close()
+        raise
     return stream
 
 

@@ -106,10 +106,10 @@ def test_no_patch_overtakes_the_revocation(ports: list[int], team: Team) -> None
 
 def test_a_stream_ends_with_its_claims_in_every_process(ports: list[int], team: Team) -> None:
     ann = make_reader("ann", team)
-    headers = by_claims(ann, 4)
+    headers = by_claims(ann, 8)
     with reader(ports[0], f"/open/{team.pk}/", headers) as one, reader(ports[1], f"/open/{team.pk}/", headers) as two:
-        assert_revoked(one, "expired", 10)
-        assert_revoked(two, "expired", 10)
+        assert_revoked(one, "expired", 14)
+        assert_revoked(two, "expired", 14)
 
 
 def test_the_outbox_tells_it_as_well(settings: Any, team: Team) -> None:
