@@ -24,6 +24,10 @@ _SILENCE = 30.0
 # are looked at in every snapshot. After this long it is dead, and its announcement forgotten.
 _DEATH = 900.0
 
+# After a gap a writer may keep silent for a while yet, as it tries a feed that was away once a second
+# (`feeds.breaker`). To read only what others announce in that time would split its transactions.
+_DOUBT = 2.0
+
 # Traces of waiting changes that are kept: OpenTelemetry's own bound on the links of one span is 128.
 _TRACES = 32
 
@@ -63,7 +67,7 @@ class Mailbox:
         """What the snapshot may hold beyond what `open` gave; nothing is taken."""
         with self._inbox.lock:
             prepared = self._inbox.prepared_for(self.labels)
-            return Dirt((*self._settled, *prepared), self._whole)
+            return Dirt((*self._settled, *prepared), self._whole or self._inbox.doubts)
 
     def close(self, concerns: Concerns, labels: frozenset[str]) -> None:
         """The refresh is done: keep of what came meanwhile, and of what is to come, what concerns it."""
@@ -98,6 +102,7 @@ class Inbox:
         self._mailboxes: set[Mailbox] = set()
         self._prepared: dict[str, tuple[float, tuple[Change, ...]]] = {}  # since when, and what
         self._silent: set[str] = set()  # those of them that were silent for too long
+        self._doubts_until = 0.0
 
     def mailbox(self, labels: frozenset[str], wake: Callable[[], None]) -> Mailbox:
         """A new mailbox; ``wake`` is called, with the lock held, whenever something arrives: it must not block."""
@@ -123,9 +128,15 @@ class Inbox:
                 else:
                     self.gap("a transaction was announced whose changes never arrived")
 
+    @property
+    def doubts(self) -> bool:
+        """Whether writers may have committed what they don't announce."""
+        return time.monotonic() < self._doubts_until
+
     def gap(self, reason: str) -> None:
         logger.info("reconciling everything that is hot: %s", reason)
         with self.lock:
+            self._doubts_until = time.monotonic() + _DOUBT
             for mailbox in self._mailboxes:
                 mailbox.spoil()
 

@@ -167,6 +167,32 @@ def test_after_the_window_only_what_was_announced_is_read() -> None:
 
 
 @pytest.mark.django_db
+def test_after_a_gap_a_transaction_of_a_writer_that_is_still_cut_off_is_not_split() -> None:
+    """The feed is back, and one writer says so before another one has tried it again (I3)."""
+    with ledger_owned(delay=0) as (owned, inbox, accounts):
+        inbox.gap("the feed was out of reach")
+        owned.refresh()
+        for spent in (30, 60):
+            move(30, accounts[0], accounts[1])
+            inbox.announced(move(1, accounts[1], accounts[2]))
+            owned.refresh()
+            assert amounts(owned)[0] == 100 - spent
+            assert sum(amounts(owned)) == 400
+
+
+@pytest.mark.django_db
+def test_some_time_after_a_gap_only_what_was_announced_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rxsse.deriving.inbox._DOUBT", 0.0)
+    with ledger_owned(delay=0) as (owned, inbox, accounts):
+        inbox.gap("the feed was out of reach")
+        owned.refresh()
+        Account.objects.filter(pk=accounts[3].pk).update(amount=0)
+        inbox.announced(move(1, accounts[1], accounts[2]))
+        owned.refresh()
+        assert amounts(owned) == [100, 99, 101, 100]
+
+
+@pytest.mark.django_db
 def test_a_transaction_that_has_not_yet_said_committed_is_not_split() -> None:
     """It is in the database, and a later one of the same rows is announced first (I3)."""
     with ledger_owned(delay=0) as (owned, inbox, accounts):
