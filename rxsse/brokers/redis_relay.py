@@ -12,6 +12,7 @@ import secrets
 import threading
 import time
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -33,7 +34,7 @@ PAUSE = 1.0
 """Seconds after a failure in which nothing is sent: of a dead Redis one event a second pays the time-out (I6)."""
 
 
-class _Receiving(BaseRelay):
+class _Receiving(BaseRelay, ABC):
     """Listens to one channel of Redis. After a fork the child's end is as new."""
 
     def __init__(self, settings: Settings, connect: Callable[..., AsyncRedis], channel: str) -> None:
@@ -68,9 +69,9 @@ class _Receiving(BaseRelay):
         if subscriber is not None:
             subscriber.stop(self._settings.BACKEND_TIMEOUT)
 
+    @abstractmethod
     def decode(self, message: bytes) -> Told | None:
         """What was sent; None where this process sent it. Raises ValueError, TypeError or KeyError."""
-        raise NotImplementedError
 
     # --- called from the subscriber's thread -----------------------------------------------
 
