@@ -45,22 +45,20 @@ class Mailbox:
         self._settled: list[Change] = []
         self._whole = False
         self._traces: list[str] = []
+        self.traces: Sequence[str] = ()
+        """What has led to the changes that `open` gave last, as far as it is known."""
 
     @property
     def waiting(self) -> bool:
         """Whether there is anything to read."""
         return bool(self._settled) or self._whole
 
-    @property
-    def traces(self) -> Sequence[str]:
-        """What has led to the changes that wait, as far as it is known; `open` forgets it."""
-        return tuple(self._traces)
-
     def open(self) -> Dirt:
         """Take what has settled, before the snapshot is taken; until `close` every change is kept."""
         with self._inbox.lock:
             dirt = Dirt(tuple(self._settled), self._whole)
-            self._settled, self._whole, self._concerns, self._traces = [], False, None, []
+            self._settled, self._whole, self._concerns = [], False, None
+            self.traces, self._traces = self._traces, []
             return dirt
 
     def meanwhile(self) -> Dirt:

@@ -104,7 +104,7 @@ class Owned:
         self._head = Cursor("", 0)
         # Log first, then database: what is derived is then never older than what it is compared with.
         stored = self._backends.cache.load(self.topic)
-        self._derive(whole=True)
+        self._derive(self._mailbox.open(), whole=True)
         state = self._derivation.encode()
         if stored is None:
             return self._begin_anew(state, None)
@@ -142,12 +142,13 @@ class Owned:
         Raises `Gone`, `DeriveError`, `Unavailable`, and `Conflict` where another process wrote the log.
         What could not be appended is kept for the next call.
         """
+        settled = self._mailbox.open()
         with probes.to.span("rxsse.refresh", self.topic, self._mailbox.traces):
-            self._refresh()
+            self._refresh(settled)
 
-    def _refresh(self) -> None:
+    def _refresh(self, settled: Dirt) -> None:
         with probes.to.span("rxsse.derive", self.topic):
-            self._derive()
+            self._derive(settled)
         operations = self._derivation.operations
         if not operations:
             return
@@ -168,9 +169,8 @@ class Owned:
             raise Unavailable(f"changes of {self.topic.name} wait to be logged")
         return self._head, self._derivation.encode()
 
-    def _derive(self, whole: bool = False) -> None:
+    def _derive(self, settled: Dirt, whole: bool = False) -> None:
         started = time.monotonic()
-        settled = self._mailbox.open()
         audits, self._audits = self._audits, False
         # A transaction that nobody announced may be in the snapshot: reading only what was announced would split it.
         blind, seeing = self._blind_until > 0, time.monotonic() >= self._blind_until

@@ -57,10 +57,10 @@ class HotTopic:
     # --- Sink: any thread ----------------------------------------------------------------
 
     def patched(self, topic: Topic, cursor: Cursor, patch: bytes) -> None:
+        if trace := probes.to.carried():
+            # First: the loop may offer a patch before this thread says another word.
+            self._hub.post(self, self._trace, trace)
         self._hub.post(self, self._add, Ring.patched, cursor, patch)
-        trace = probes.to.carried()
-        if trace:
-            self._hub.post(self, self._traces.append, trace)
 
     def began(self, topic: Topic, cursor: Cursor, reason: str) -> None:
         self._hub.post(self, self._add, Ring.began, cursor, reason)
@@ -152,6 +152,9 @@ class HotTopic:
         add(self.ring, *given)
         self._snapshot = None
         self._hub.grown(self)
+
+    def _trace(self, trace: str) -> None:
+        self._traces.append(trace)
 
     def _end(self) -> None:
         self._hub.drop(self)

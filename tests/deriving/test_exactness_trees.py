@@ -113,23 +113,23 @@ def test_rows_move_between_two_lists_of_one_tree(ann: User) -> None:
     reader = anchored(nesting(Team, "name", boards=inner(many=True)), team)
     tasks[1].board = two
     tasks[1].save()
-    assert [len(board["tasks"]) for board in reader.check()["boards"]] == [3, 1]
+    assert [len(board["tasks"]) for board in reader.check("boards")["boards"]] == [3, 1]
     Task.objects.filter(title="t2").update(board=two)
-    reader.check()
+    reader.check("boards")
     tasks[1].board, tasks[0].board = one, two
     with transaction.atomic():
         tasks[1].save()
         tasks[0].save()
-    reader.check()
+    reader.check("boards")
     # Whole boards arrive and leave with what hangs on them.
     two.team = None
     two.save()
-    assert len(reader.check()["boards"]) == 1
+    assert len(reader.check("boards")["boards"]) == 1
     tasks[3].board = two
     tasks[3].save()
     two.team = team
     two.save()
-    reader.check()
+    reader.check("boards")
 
 
 def test_rows_tied_by_another_column_than_the_key(board: Board, task: Task) -> None:

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from tests.reliability.course import RelayedServer
 
 PARTS = frozenset({"database", "feed", "cache", "broker"})
-NAMED = {"database": r"OperationalError|database", "feed": "Redis", "broker": "Redis|fan-out", "cache": "MongoDB"}
+NAMED = {
+    "database": r"OperationalError|database",
+    "feed": "Redis|The feed",
+    "broker": "Redis|fan-out",
+    "cache": "MongoDB",
+}
 """How the log names what fails, apart from what `rxsse.health` itself logs."""
 
 PAUSE = 0.1

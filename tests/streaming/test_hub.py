@@ -6,11 +6,13 @@ import asyncio
 import gc
 import json
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
 
+from rxsse import probes
 from rxsse.conf import Settings
 from rxsse.cursors import Cursor
 from rxsse.exceptions import DeriveError, Unavailable
@@ -602,3 +604,35 @@ def test_told_from_many_threads_at_once_nothing_is_lost() -> None:
         assert all(set(reader.client.names[1:]) == {"patch"} for reader in readers)
 
     run(test())
+
+
+def test_a_patch_that_is_offered_at_once_is_offered_with_its_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop may be faster than the thread that has brought the patch, and offer it before that says more."""
+    offers: list[list[str]] = []
+
+    class Traced(probes.Probe):
+        def carried(self) -> str:
+            return "trace"
+
+        def span(self, name: str, topic: Any = None, traces: Sequence[str] = ()) -> AbstractContextManager[object]:
+            offers.append(list(traces))
+            return nullcontext()
+
+    async def test() -> None:
+        source = LogSource(a=Log())
+        hub = hub_of(source)
+        reader = Reader(hub)
+        await until(lambda: reader.client.state)
+        posted = hub.post
+
+        def post_and_drain(*given: Any) -> None:
+            posted(*given)
+            hub._drain()
+
+        monkeypatch.setattr(hub, "post", post_and_drain)
+        monkeypatch.setattr(probes, "to", Traced())
+        source.set("a", 1)
+        await until(lambda: reader.client.state == {"n": 1})
+
+    run(test())
+    assert offers == [["trace"]]
