@@ -1,4 +1,4 @@
-"""The tables of the outbox; empty and never touched unless ``RXSSE["OUTBOX"]`` is on.
+"""The tables of the outbox; without ``RXSSE["OUTBOX"]`` they hold nothing but notes (see `rxsse.feeds.notes`).
 
 They are there either way: what a migration makes must not depend on a setting. Read and written
 by `rxsse.feeds.tables`, in SQL of its own, so that capture doesn't notice it.

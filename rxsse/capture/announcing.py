@@ -101,6 +101,11 @@ class Transaction:
         self._prepared = False
         self._trace = ""
 
+    @property
+    def unheard(self) -> bool:
+        """Whether there was something to prepare, and readers may not know it."""
+        return bool(self._changes) and not self._prepared
+
     def prepare(self, changes: tuple[Change, ...]) -> None:
         """Say PREPARED, and wait until readers can know it; nothing where there are no changes."""
         self._given, self._changes = changes, bounded(changes)

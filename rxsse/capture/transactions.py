@@ -83,14 +83,19 @@ def alone(
         if feed is not None:
             Transaction(feed, connection.alias).commit(read_safely(lambda: after(result, ()), model, operation))
         return result
-    if feed.transactional and connections[connection.alias] is connection:
+    joinable = connections[connection.alias] is connection
+    transaction = Transaction(feed, connection.alias)
+    changes: tuple[Change, ...] = ()
+    joins = joinable and feed.transactional
+    if not joins:
+        changes = read_safely(before, model, operation)
+        transaction.prepare(changes)
+        joins = joinable and transaction.unheard
+    if joins:
         with atomic(using=connection.alias):  # which is announced as any other
             result = execute()
             note(connection, model, operation, lambda: after(result, ()))
             return result
-    transaction = Transaction(feed, connection.alias)
-    changes = read_safely(before, model, operation)
-    transaction.prepare(changes)
     try:
         result = execute()
     except BaseException as error:

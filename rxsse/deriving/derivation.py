@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
@@ -42,14 +42,18 @@ Collect = Callable[[], Dirt]
 class Derivation:
     """The state of one topic. Not thread-safe: one refresh at a time."""
 
-    def __init__(self, topic: Topic) -> None:
-        """Raises `DeriveError` where the channel's declaration doesn't hold."""
+    def __init__(self, topic: Topic, question: Callable[[str], str | None] = lambda alias: None) -> None:
+        """``question(alias)`` is SQL that tells whether a snapshot holds what nobody could announce.
+
+        Raises `DeriveError` where the channel's declaration doesn't hold.
+        """
         try:
             with listening(), recording() as self._built:
                 self._reading = Reading(topic)
         except Exception as error:
             raise DeriveError(f"{topic.name} is declared wrongly: {error}") from error
         self.topic = topic
+        self._question = question
         self._replica = Replica()
         self._filled = False
         self._tables: set[str] = set()
@@ -111,15 +115,20 @@ class Derivation:
     def _refresh_in_snapshot(self, collect: Collect) -> None:
         opened = connections[self._reading.alias].connection
         try:
-            with snapshot_of(self._reading.alias), listening():
-                self._refresh(collect())
-                return
+            self._read(collect)
+            return
         except (DatabaseError, InterfaceError):
             if not _was_lost(self._reading.alias, opened):
                 raise
         # The server or a proxy may have closed a connection that was idle: that is no outage yet.
-        with snapshot_of(self._reading.alias), listening():
-            self._refresh(collect())
+        self._read(collect)
+
+    def _read(self, collect: Collect) -> None:
+        alias = self._reading.alias
+        with snapshot_of(alias, self._question(alias)) as unheard, listening():
+            dirt = collect()
+            # What was announced is not all: reading only that would split a transaction that was not (I3).
+            self._refresh(replace(dirt, whole=True) if unheard else dirt)
 
     def _refresh(self, dirt: Dirt) -> None:
         self.drift, self.read_whole = None, False

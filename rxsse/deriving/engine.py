@@ -12,6 +12,8 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 
+from django.db import DatabaseError, InterfaceError
+
 from rxsse import probes
 from rxsse.cursors import Cursor
 from rxsse.deriving.hearing import Hearing
@@ -39,6 +41,7 @@ class Engine:
         self._lock = threading.RLock()
         self._stop = threading.Event()
         self._clock: threading.Thread | None = None
+        self._mending = False
 
     def activate(self, topic: Topic, sink: Sink) -> Future[Cursor]:
         """Make ``topic`` hot and tell ``sink`` of it."""
@@ -133,8 +136,23 @@ class Engine:
             if now - swept_at > 1:
                 swept_at = now
                 self._backends.inbox.sweep()
+                self._mend()
             for hot in tuple(self._topics.values()):
                 self._look_after(hot, now, renewing)
+
+    def _mend(self) -> None:
+        if self._topics and not self._mending:
+            self._mending = True
+            self._workers.submit(self._mend_feed)
+
+    def _mend_feed(self) -> None:
+        """Learn of what writers could tell nobody but the database, as soon as the feed can be told."""
+        try:
+            self._backends.feed.mend()
+        except (DatabaseError, InterfaceError) as error:
+            logger.debug("Whether writers have left word in the database can't be told: %s", error)
+        finally:
+            self._mending = False
 
     def _look_after(self, hot: HotTopic, now: float, renewing: bool) -> None:
         if hot.ended or not hot.wanted:

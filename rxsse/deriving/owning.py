@@ -55,7 +55,7 @@ class Owned:
         self._name = f"{topic.name}/{id(self)}"
         self._backends = backends
         self._deliver = deliver
-        self._derivation = Derivation(topic)
+        self._derivation = Derivation(topic, backends.feed.question)
         self._labels = self._derivation.labels | _learned.get(topic.channel, frozenset())
         self._mailbox = backends.inbox.mailbox(self._labels, wake)
         self._head = Cursor("", 0)

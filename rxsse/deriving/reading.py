@@ -16,19 +16,20 @@ _TOUCH = {"sqlite": "SELECT 1 FROM sqlite_master LIMIT 1"}
 
 
 @contextmanager
-def snapshot_of(alias: str) -> Iterator[None]:
-    """Everything read inside belongs to one committed state, fixed when this yields.
+def snapshot_of(alias: str, question: str | None = None) -> Iterator[bool]:
+    """Everything read inside belongs to one committed state, fixed when this yields what that answers to ``question``.
 
-    Inside a transaction that is already open (a test case), that one's view is used.
+    Inside a transaction that is already open (a test case), that one's view is used, and nothing asked.
     """
     connection = connections[alias]
     if connection.in_atomic_block:
-        yield
+        yield False
         return
     with _reading_mode(connection), transaction.atomic(using=alias):
         with connection.cursor() as cursor:
-            cursor.execute(_TOUCH.get(connection.vendor, "SELECT 1"))
-        yield
+            cursor.execute(question or _TOUCH.get(connection.vendor, "SELECT 1"))
+            answer = question is not None and bool(cursor.fetchone()[0])
+        yield answer
 
 
 @contextmanager

@@ -25,10 +25,15 @@ class Listener(Protocol):
 class BaseFeed(ABC):
     """One process's end of the feed. All methods may be called from any thread."""
 
-    transactional = False
-    """Whether `prepare` is a part of the transaction open in the calling thread: every write should then be in one."""
-
     # --- writer's side -------------------------------------------------------------------
+
+    @property
+    def transactional(self) -> bool:
+        """Whether `prepare` is a part of the transaction open in the calling thread: now every write should be in one.
+
+        A feed may turn out to be so when a `prepare` has failed.
+        """
+        return False
 
     @abstractmethod
     def is_watched(self, model: str) -> bool:
@@ -81,6 +86,20 @@ class BaseFeed(ABC):
 
         Raises `Unavailable` where that can't be known within the configured bound.
         """
+
+    def question(self, alias: str) -> str | None:
+        """SQL whose one value is whether the transaction that asks sees writes that the feed could not be told of.
+
+        Those `catch_up` can't tell either: everything may have changed. None where that can't be.
+        """
+        return None
+
+    def mend(self) -> None:
+        """Have every reader reconcile what `question` is about, and forget it; once a second, where topics are hot.
+
+        Asks the database, and raises what that raises.
+        """
+        return
 
     @abstractmethod
     def ping(self) -> None:

@@ -19,6 +19,11 @@ class Breaker:
         self._lock = threading.Lock()
         self._try_at: float | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the last attempt has failed."""
+        return self._try_at is not None
+
     def passes(self) -> bool:
         """Whether the caller should try; it then says `succeeded` or `failed`."""
         if self._try_at is None:

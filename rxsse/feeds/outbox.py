@@ -26,9 +26,6 @@ from rxsse.messages import Announcement, Phase
 
 logger = logging.getLogger(__name__)
 
-GAP = "gap"
-"""The body of a row that is no announcement: something was lost, readers are to reconcile."""
-
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -47,7 +44,9 @@ class OutboxFeed(BaseFeed):
     PREPARED and what ends it are a row each.
     """
 
-    transactional = True
+    @property
+    def transactional(self) -> bool:
+        return True
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -105,7 +104,7 @@ class OutboxFeed(BaseFeed):
             if self._presence.in_(announcement.database):
                 connection = connections[announcement.database]
                 if self._lost:
-                    tables.write(connection, GAP)
+                    tables.write(connection, tables.GAP)
                     self._lost = False
                 id_ = tables.write(connection, announcement.encode().decode())
         except Exception:

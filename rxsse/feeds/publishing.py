@@ -19,6 +19,8 @@ COMMITTED = b"c"
 GAP = b"gap"
 """The field of a stream entry that tells every reader to reconcile; its value is the reason."""
 
+LOST = b"announcements were lost on their way"
+
 
 class Publisher:
     """`prepare` is one round trip in the caller's thread, `commit` is half of one.
@@ -79,6 +81,10 @@ class Publisher:
         if not (self._breaker.passes() and self._send(commands, replies=2, waits=waits)):
             self._lose()
 
+    def gap(self) -> bool:
+        """Have every reader reconcile; whether that is in the stream now."""
+        return self._breaker.passes() and self._send(self._gap(LOST), replies=1, waits=True)
+
     def flush(self, seconds: float) -> None:
         """The process ends: readers that are to reconcile are told so now, within ``seconds``, or not at all."""
         self._ending.set()
@@ -138,7 +144,7 @@ class Publisher:
     def _mend(self) -> None:
         while self._take_loss():
             last = self._ending.is_set()
-            if not self._send(self._gap(b"announcements were lost on their way"), replies=1, waits=True):
+            if not self._send(self._gap(LOST), replies=1, waits=True):
                 if last:
                     self._mender = None
                     return

@@ -17,6 +17,7 @@ from rxsse.exceptions import Unavailable
 from rxsse.feeds.base import BaseFeed, Listener
 from rxsse.feeds.breaker import Breaker
 from rxsse.feeds.interest import Interest
+from rxsse.feeds.notes import Notes
 from rxsse.feeds.publishing import Publisher
 from rxsse.feeds.reading import BLOCK, Reader
 from rxsse.messages import Announcement
@@ -24,6 +25,8 @@ from rxsse.messages import Announcement
 
 class RedisFeed(BaseFeed):
     """Keys: the stream ``PREFIX:feed``, the hashes ``PREFIX:prepared`` and ``PREFIX:interest``, ``PREFIX:ping``.
+
+    While Redis takes nothing, writers leave notes in the database.
 
     After a fork the child's end is as new: it listens to nothing and watches nothing.
     """
@@ -40,7 +43,8 @@ class RedisFeed(BaseFeed):
         self._flushes_at_exit = False
         self._owning = _client(settings, settings.BACKEND_TIMEOUT)
         self._writing = _client(settings, settings.ANNOUNCE_TIMEOUT)
-        breaker = Breaker()
+        breaker = self._breaker = Breaker()
+        self._notes = Notes()
         # What is sent again, and when, the publisher knows better.
         connect = _client(settings, settings.ANNOUNCE_TIMEOUT, retries=0).connection_pool.make_connection
         self._publisher = Publisher(
@@ -62,8 +66,15 @@ class RedisFeed(BaseFeed):
     def is_watched(self, model: str) -> bool:
         return self._interest.is_watched(model)
 
+    @property
+    def transactional(self) -> bool:
+        return self._breaker.is_open
+
     def prepare(self, announcement: Announcement) -> bool:
-        return self._publisher.prepare(announcement)
+        if self._publisher.prepare(announcement):
+            return True
+        self._notes.leave(announcement.database)
+        return False
 
     def commit(self, announcement: Announcement) -> None:
         if not self._flushes_at_exit:
@@ -100,6 +111,15 @@ class RedisFeed(BaseFeed):
         reader = self._reader
         if reader is not None:
             reader.catch_up()
+
+    def question(self, alias: str) -> str | None:
+        return self._notes.question(alias)
+
+    def mend(self) -> None:
+        found = self._notes.find()
+        # Told first, removed then: who doesn't see them any more in his snapshot finds the gap when he catches up.
+        if found and self._publisher.gap():
+            self._notes.remove(found)
 
     def ping(self) -> None:
         try:

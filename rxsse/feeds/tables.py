@@ -17,6 +17,12 @@ OUTBOX = "rxsse_outbox"
 """The table, and on PostgreSQL the channel of NOTIFY."""
 INTEREST = "rxsse_interest"
 
+GAP = "gap"
+"""The body of a row that is no announcement: something was lost, readers are to reconcile."""
+
+ANY = f"SELECT EXISTS (SELECT 1 FROM {OUTBOX})"
+"""Whether there is a row."""
+
 _INSERT = {
     "postgresql": f"INSERT INTO {OUTBOX} (body, position) VALUES (%s, pg_current_xact_id()::text::bigint) RETURNING id",
 }
@@ -156,6 +162,13 @@ def read(connection: BaseDatabaseWrapper, floor: int) -> Found:
         cursor.execute(_SELECT.get(connection.vendor, _SELECT_ALL), [floor])
         rows = cursor.fetchall()
     return Found([(id_, body) for id_, body, _ in rows], max((floor, *(next_ for _, _, next_ in rows))))
+
+
+def ids(connection: BaseDatabaseWrapper) -> list[int]:
+    """Those of all rows that are visible now."""
+    with _cursor(connection) as cursor:
+        cursor.execute(f"SELECT id FROM {OUTBOX} ORDER BY id")
+        return [int(id_) for (id_,) in cursor.fetchall()]
 
 
 def remove(connection: BaseDatabaseWrapper, ids: Sequence[int]) -> None:

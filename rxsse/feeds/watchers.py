@@ -30,7 +30,9 @@ LOOKED_FOR = 5.0
 class Presence:
     """In which databases the tables are."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, needed: bool = True) -> None:
+        """``needed``: where they are absent somebody has to be told."""
+        self._level = logging.WARNING if needed else logging.DEBUG
         self._there: set[str] = set()
         self._absent_until: dict[str, float] = {}
 
@@ -49,7 +51,7 @@ class Presence:
             self._there.add(alias)
         else:
             if alias not in self._absent_until:
-                logger.warning("There is no outbox in the database %r; run `manage.py migrate`", alias)
+                logger.log(self._level, "There is no outbox in the database %r; run `manage.py migrate`", alias)
             self._absent_until[alias] = time.monotonic() + LOOKED_FOR
         return found
 

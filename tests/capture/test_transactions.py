@@ -63,7 +63,20 @@ def test_committed_says_it_all_where_prepared_was_not_heard(feed: RecordingFeed)
     feed.accepts = False
     person.save()
 
-    assert feed.heard[1].changes == feed.heard[0].changes != ()
+    assert feed.phases == [PREPARED, PREPARED, COMMITTED]
+    assert feed.heard[2].changes == feed.heard[1].changes != ()
+
+
+def test_a_statement_that_nobody_heard_of_beforehand_is_said_again_from_within_a_transaction(
+    feed: RecordingFeed,
+) -> None:
+    """Where a feed that has failed can still do something: leave word in the database, for one."""
+    within: list[bool] = []
+    feed.accepts = False
+    feed.look = lambda announcement: within.append(not connection.get_autocommit())
+    Person.objects.create(name="ann")
+    assert within[:2] == [False, True]
+    assert Person.objects.count() == 1
 
 
 def test_a_refused_statement_is_withdrawn(feed: RecordingFeed) -> None:

@@ -198,13 +198,17 @@ class Course(_Run):
         self._readers: list[Any] = []
         self._fleet: Any = self
         self.servers: list[RelayedServer] = []
-        for pair in relays[1:]:
+        for pair in relays[2:]:
             self.servers.append(RelayedServer(pair, stack.enter_context(_output())))
             stack.callback(self.servers[-1].kill)
         for server in self.servers:
             server.wait()
+        self.of_one_writer = relays[1]
+        self._writers = []
+        for number in range(writers):
+            through(relays[0] if number else relays[1])
+            self._writers.append(WriterProcess())
         through(relays[0])
-        self._writers = [WriterProcess() for _ in range(writers)]
         for writer in self._writers:
             stack.callback(writer._process.kill)
         stack.callback(self.close)

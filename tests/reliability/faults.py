@@ -70,6 +70,15 @@ def owner_cut_off(course: Course, seconds: float) -> None:
         relay.mend()
 
 
+def writer_cut_off(course: Course, seconds: float) -> None:
+    """One alone, that shares rows with those who go on announcing."""
+    for relay in course.of_one_writer:
+        relay.cut()
+    time.sleep(max(seconds, 2.0))
+    for relay in course.of_one_writer:
+        relay.mend()
+
+
 def redis_stopped(course: Course, seconds: float) -> None:
     course.redis.stop()
     course.outage(seconds)
@@ -213,6 +222,7 @@ FAULTS: dict[str, Fault] = {
         database_restarted_fast,
         database_unresponsive,
         owner_cut_off,
+        writer_cut_off,
         server_terminated,
         rolling_restart,
     )

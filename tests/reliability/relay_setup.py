@@ -21,8 +21,9 @@ def through(relays: tuple[Relay, Relay]) -> None:
 
 
 def prepare(stack: ExitStack, servers: int, members: int = 1) -> tuple[tuple[Any, Any, Any], list[Any]]:
-    """Start what the run needs; returns Redis, MongoDB and PostgreSQL, and relays: the writers' first.
+    """Start what the run needs; returns Redis, MongoDB and PostgreSQL, and relays.
 
+    Of these the first are those of all writers but one, the second that one's, and the rest a server's each.
     With several ``members`` MongoDB is a replica set, whose clients find its members by themselves: not through relays.
     """
     own: tuple[Any, Any, Any] = (
@@ -41,7 +42,7 @@ def prepare(stack: ExitStack, servers: int, members: int = 1) -> tuple[tuple[Any
     )
     if members > 1:
         os.environ[REPLICAS] = own[1].url
-    relays = [(Relay(own[0].port), Relay(own[1].port if members == 1 else 0)) for _ in range(servers + 1)]
+    relays = [(Relay(own[0].port), Relay(own[1].port if members == 1 else 0)) for _ in range(servers + 2)]
     for relay in (each for pair in relays for each in pair):
         stack.callback(relay.close)
     through(relays[0])
