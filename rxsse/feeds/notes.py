@@ -49,11 +49,14 @@ class Notes:
         return {alias: ids for alias, ids in found.items() if ids}
 
     def remove(self, found: dict[str, list[int]]) -> None:
-        """Forget what `find` has found: every reader was told of it."""
+        """Forget what `find` has found: every reader was told of it. Never raises."""
         for alias, ids in found.items():
-            for start in range(0, len(ids), REMOVED_AT_ONCE):
-                some = ids[start : start + REMOVED_AT_ONCE]
-                _reconnecting(alias, lambda connection, some=some: tables.remove(connection, some))  # type: ignore[misc]
+            try:
+                for start in range(0, len(ids), REMOVED_AT_ONCE):
+                    some = ids[start : start + REMOVED_AT_ONCE]
+                    _reconnecting(alias, lambda connection, some=some: tables.remove(connection, some))  # type: ignore[misc]
+            except Exception as error:  # a replica takes no DELETE, and loses them with its primary
+                logger.debug("Notes in %r can't be removed now: %s", alias, error)
 
 
 def _reconnecting(alias: str, ask: Callable[[BaseDatabaseWrapper], T]) -> T:

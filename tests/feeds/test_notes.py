@@ -1,4 +1,4 @@
-"""A writer that Redis can't be reached by leaves word in the database, exactly where it writes (PROTOCOL I3)."""
+"""A writer that can't reach Redis leaves word in the database, exactly where it writes (PROTOCOL I3)."""
 
 from __future__ import annotations
 
@@ -225,3 +225,15 @@ def test_a_writer_that_alone_is_cut_off_has_its_transactions_not_split(
         assert amounts() == [60, 100, 140]
     finally:
         owned.close()
+
+
+def test_a_database_that_takes_no_delete_keeps_others_from_nothing(
+    redis_url: str, open_feed: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replica shows the same notes, and is asked first."""
+    tables.write(connection, tables.GAP)
+    feed = open_feed(redis_url)
+    (id_,) = tables.ids(connection)
+    monkeypatch.setattr(feed._notes, "find", lambda: {"replica": [id_], "default": [id_]})
+    feed.mend()
+    assert notes() == 0
