@@ -16,14 +16,13 @@ from typing import Any
 
 import redis
 from redis.asyncio import Redis as AsyncRedis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from rxsse.brokers.base import BaseBroker, Listener
 from rxsse.brokers.subscriber import Subscriber
 from rxsse.conf import Settings
 from rxsse.exceptions import ProtocolError, Unavailable
 from rxsse.messages import Fanout, Topic
+from rxsse.redis_clients import open_client
 
 logger = logging.getLogger(__name__)
 
@@ -47,16 +46,7 @@ class RedisBroker(BaseBroker):
         self._lock = threading.Lock()
         self._listener: Listener | None = None
         self._subscriber: Subscriber | None = None
-        self._client: redis.Redis = redis.Redis.from_url(
-            str(settings.REDIS_URL),
-            socket_timeout=settings.BACKEND_TIMEOUT,
-            socket_connect_timeout=settings.BACKEND_TIMEOUT,
-            socket_keepalive=True,
-            protocol=2,
-            # A pooled connection that died while idle is worth one more attempt; a time-out never is.
-            retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
-            max_connections=2**20,  # as many as threads that publish at once
-        )
+        self._client = open_client(str(settings.REDIS_URL), settings.BACKEND_TIMEOUT)
 
     def listen(self, listener: Listener) -> None:
         self._listener = listener

@@ -21,12 +21,11 @@ from typing import Any
 
 import redis
 from redis.asyncio import Redis as AsyncRedis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from rxsse.brokers.relay import BaseRelay, Told
 from rxsse.brokers.subscriber import Subscriber
 from rxsse.conf import Settings
+from rxsse.redis_clients import open_client
 
 logger = logging.getLogger(__name__)
 
@@ -120,15 +119,8 @@ class RedisRelay(_Receiving):
         settings = self._settings
         self._me = secrets.token_hex(8)
         self._again = 0.0
-        self._client: redis.Redis = redis.Redis.from_url(
-            str(settings.REDIS_URL),
-            socket_timeout=settings.ANNOUNCE_TIMEOUT,
-            socket_connect_timeout=settings.ANNOUNCE_TIMEOUT,
-            socket_keepalive=True,
-            protocol=2,
-            retry=Retry(NoBackoff(), 0),  # what was sent twice would be told twice
-            max_connections=2**20,  # as many as threads that send at once
-        )
+        # What was sent twice would be told twice.
+        self._client = open_client(str(settings.REDIS_URL), settings.ANNOUNCE_TIMEOUT, retries=0)
 
     def send(self, told: Told) -> None:
         """Waits for Redis, ANNOUNCE_TIMEOUT at most."""

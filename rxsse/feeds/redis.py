@@ -9,8 +9,6 @@ import weakref
 from collections.abc import Iterable
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from rxsse.conf import Settings
 from rxsse.exceptions import Unavailable
@@ -21,6 +19,7 @@ from rxsse.feeds.notes import Notes
 from rxsse.feeds.publishing import Publisher
 from rxsse.feeds.reading import BLOCK, Reader
 from rxsse.messages import Announcement
+from rxsse.redis_clients import open_client
 
 
 class RedisFeed(BaseFeed):
@@ -143,18 +142,7 @@ class RedisFeed(BaseFeed):
 
 def _client(settings: Settings, timeout: float, *, retries: int = 1) -> redis.Redis:
     assert settings.REDIS_URL is not None
-    # A pooled connection that died while idle is worth one more attempt; a time-out never is.
-    retry = Retry(NoBackoff(), retries, supported_errors=(redis.ConnectionError,))
-    client: redis.Redis = redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=timeout,
-        socket_connect_timeout=timeout,
-        socket_keepalive=True,
-        protocol=2,
-        retry=retry,
-        max_connections=2**20,  # as many as threads that write at once: waiting for one would be waiting in save()
-    )
-    return client
+    return open_client(settings.REDIS_URL, timeout, retries=retries)
 
 
 _feeds: weakref.WeakSet[RedisFeed] = weakref.WeakSet()

@@ -11,12 +11,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from rxsse.conf import Settings
 from rxsse.exceptions import ProtocolError, Unavailable
 from rxsse.grip.register import BaseRegister, Follower, Held
+from rxsse.redis_clients import open_client
 
 logger = logging.getLogger("rxsse.grip")
 
@@ -50,16 +49,8 @@ class RedisRegister(BaseRegister):
         self._thread: threading.Thread | None = None
 
     def _connect(self, connections: int) -> redis.Redis:
-        found: redis.Redis = redis.Redis.from_url(
-            self._url,
-            socket_timeout=self._timeout,
-            socket_connect_timeout=self._timeout,
-            socket_keepalive=True,
-            protocol=2,
-            retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
-            max_connections=connections,
-            health_check_interval=2,  # a Redis that hangs is noticed by whoever only listens
-        )
+        # A Redis that hangs is noticed by whoever only listens.
+        found = open_client(self._url, self._timeout, connections=connections, health_check=2)
         return found
 
     def enter(self, held: Held) -> bool:

@@ -6,12 +6,11 @@ import math
 from collections.abc import Sequence
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from rxsse.conf import Settings
 from rxsse.exceptions import Unavailable
 from rxsse.presence.base import BasePresence
+from rxsse.redis_clients import open_client
 
 
 class RedisPresence(BasePresence):
@@ -25,13 +24,7 @@ class RedisPresence(BasePresence):
     def __init__(self, settings: Settings) -> None:
         assert settings.REDIS_URL is not None
         self._names = f"{settings.PREFIX}:presence"
-        self._client: redis.Redis = redis.Redis.from_url(
-            settings.REDIS_URL,
-            socket_timeout=settings.BACKEND_TIMEOUT,
-            socket_connect_timeout=settings.BACKEND_TIMEOUT,
-            protocol=2,
-            retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
-        )
+        self._client = open_client(settings.REDIS_URL, settings.BACKEND_TIMEOUT)
 
     def report(self, process: str, report: bytes, seconds: float) -> None:
         milliseconds = math.ceil(seconds * 1_000)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from rxsse.conf import Settings
 from rxsse.exceptions import Unavailable
+from rxsse.redis_clients import open_client
 from rxsse.tickets.base import BaseTickets
 
 
@@ -23,17 +22,9 @@ class RedisTickets(BaseTickets):
         assert settings.REDIS_URL is not None
         self.scope = ""
         self._key = f"{settings.PREFIX}:ticket:"
-        self._client: redis.Redis = redis.Redis.from_url(
-            settings.REDIS_URL,
-            socket_timeout=settings.BACKEND_TIMEOUT,
-            socket_connect_timeout=settings.BACKEND_TIMEOUT,
-            socket_keepalive=True,
-            protocol=2,
-            # A pooled connection that died while idle is worth one more attempt; a time-out never is. Should the
-            # first one have been carried out after all, the second finds the ticket used: refused, never let in twice.
-            retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
-            max_connections=2**20,  # as many as readers let in at once, which CONNECT_THREADS bounds
-        )
+        # Should the first of two attempts have been carried out after all, the second finds the ticket used: refused,
+        # never let in twice.
+        self._client = open_client(settings.REDIS_URL, settings.BACKEND_TIMEOUT)
 
     def spend(self, nonce: str, seconds: float) -> bool:
         try:
