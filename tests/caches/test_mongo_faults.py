@@ -6,54 +6,27 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from typing import Any
 
-import pymongo
 import pytest
 from pymongo.collection import Collection
 
 from rxsse.caches import mongo, mongo_log
 from rxsse.caches.base import Stored
 from rxsse.caches.mongo import MongoCache
-from rxsse.conf import Settings
-from rxsse.cursors import Cursor
 from rxsse.exceptions import Conflict, Unavailable
 from rxsse.messages import Topic
+from tests.caches.support import TOPIC, Open, at, fill, in_parts
 from tests.services import Server
 from tests.waiting import until
 
-Open = Callable[..., MongoCache]
-TOPIC = Topic("app.Channel", "7")
 WRITES = ["insert_one", "update_one", "update_many", "find_one_and_update", "delete_many", "bulk_write"]
-
-
-def at(revision: int, epoch: str = "e") -> Cursor:
-    return Cursor(epoch, revision)
-
-
-@pytest.fixture
-def open_cache(prefix: str) -> Iterator[Open]:
-    with ExitStack() as stack:
-
-        def open_(url: str, **changed: object) -> MongoCache:
-            cache = MongoCache(Settings(MONGO_URL=url, PREFIX=prefix, **changed))  # type: ignore[arg-type]
-            stack.callback(cache.close)
-            return cache
-
-        yield open_
 
 
 @pytest.fixture
 def cache(mongo_url: str, open_cache: Open) -> MongoCache:
     return open_cache(mongo_url, LOG_LENGTH=2)
-
-
-@pytest.fixture
-def database(mongo_url: str) -> Iterator[Any]:
-    with pymongo.MongoClient[dict[str, Any]](mongo_url) as client:
-        yield client.get_default_database()
 
 
 OPERATIONS: list[Callable[[MongoCache], object]] = [
@@ -69,25 +42,6 @@ OPERATIONS: list[Callable[[MongoCache], object]] = [
     lambda cache: cache.release(TOPIC, "me"),
     lambda cache: cache.ping(),
 ]
-
-
-def fill(cache: MongoCache) -> None:
-    cache.begin(TOPIC, at(0), b"s0", replacing=None)
-    for revision in range(1, 6):
-        cache.append(TOPIC, at(revision), b"p%d" % revision)
-    cache.checkpoint(TOPIC, at(3), b"s3")
-
-
-@pytest.fixture(autouse=True)
-def spilled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `fill` leaves is half in the collection (revision 4), half in the tail (revision 5)."""
-    monkeypatch.setattr(mongo_log, "SPILL", 5)
-
-
-def in_parts(monkeypatch: pytest.MonkeyPatch, length: int = 0) -> None:
-    """Have every patch over ``length`` in parts of one byte, as if it were long."""
-    monkeypatch.setattr(mongo_log, "INLINE_BYTES", length)
-    monkeypatch.setattr("rxsse.caches.parts.PART_BYTES", max(1, length))
 
 
 @pytest.mark.parametrize("fault", ["stop", "pause"])
