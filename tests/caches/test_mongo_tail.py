@@ -197,6 +197,8 @@ def test_a_former_owners_late_spill_shows_nothing_that_was_trimmed(
     append(cache, 6, 11)
     cache.checkpoint(TOPIC, at(11), b"s11")
     assert database[f"{prefix}.patches"].count_documents({"_id.revision": {"$lte": 9}}) == 0
+    (document,) = database[f"{prefix}.topics"].find()
+    assert [entry["revision"] for entry in document["tail"]] == [10, 11]
     assert cache.since(TOPIC, at(9)) == patches(10, 11)
 
 
