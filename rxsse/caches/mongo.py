@@ -3,8 +3,8 @@
 Three collections, each beginning with PREFIX. One document in ``topics`` says all that is
 true of a topic: its ``epoch``, its ``head``, the newest patches (``tail``), from where the log
 is whole (``floor``), which checkpoint stands at which revision (``base``), and who owns it.
-``patches`` (`Log`) and ``parts`` (`Parts`) only hold bytes; what the topic's document does not
-point at does not exist, and expires.
+``patches`` (older ones, in pages: `Log`) and ``parts`` (`Parts`) only hold bytes; what the topic's
+document does not point at does not exist, and expires.
 
 A patch is appended by one compare-and-set that moves the head and adds to the tail, so that
 there is nothing between the two: of those who race for a revision one changes the document.

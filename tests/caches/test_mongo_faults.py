@@ -21,7 +21,7 @@ from tests.caches.support import TOPIC, Open, at, fill, in_parts
 from tests.services import Server
 from tests.waiting import until
 
-WRITES = ["insert_one", "update_one", "update_many", "find_one_and_update", "delete_many", "bulk_write"]
+WRITES = ["insert_one", "update_one", "update_many", "find_one_and_update", "delete_many", "replace_one"]
 
 
 @pytest.fixture
