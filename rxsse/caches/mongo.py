@@ -146,7 +146,7 @@ class MongoCache(BaseCache):
     @_bounded
     def since(self, topic: Topic, cursor: Cursor) -> Sequence[bytes] | None:
         for _ in range(ATTEMPTS):
-            found = self._find(topic, cursor.revision)
+            found = self._find(topic, cursor.revision)  # the only round trip where the tail has all that is wanted
             if found is None or found["epoch"] != cursor.epoch:
                 return None
             if not found["floor"] <= cursor.revision <= found["head"]:
@@ -244,7 +244,7 @@ class MongoCache(BaseCache):
                 floor = min(base, revision)
                 break
         if floor > found["floor"]:
-            # First say so, then delete: whoever reads below the floor must be told to load, not that bytes are lost.
+            # First say so, then delete: whoever asks for what is below must not be the one to find it missing.
             current = {"_id": topic.name, "epoch": found["epoch"], "floor": {"$lt": floor}}
             trimmed = {"$set": {"floor": floor}, "$pull": {"tail": {"revision": {"$lte": floor}}}}
             self._topics.update_one(current, trimmed)
