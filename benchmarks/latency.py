@@ -48,7 +48,7 @@ class Path:
 
 
 class Floor:
-    """What the servers alone take: write and announce, read the row in a transaction, append, publish."""
+    """What the servers alone take: write and announce, read the row in a transaction, append (an update), publish."""
 
     def __init__(self, task: int) -> None:
         import psycopg
@@ -60,9 +60,8 @@ class Floor:
         self._redis = redis.Redis.from_url(os.environ["RXSSE_TEST_REDIS_URL"])
         mongo: pymongo.MongoClient[Any] = pymongo.MongoClient(os.environ["RXSSE_TEST_MONGO_URL"])
         database = mongo.get_default_database()
-        name = f"floor.{os.getpid()}"
-        self._patches = database.get_collection(f"{name}.patches", write_concern=pymongo.WriteConcern(1))
-        self._topics = database.get_collection(f"{name}.topics", write_concern=pymongo.WriteConcern("majority"))
+        name = f"floor.{os.getpid()}.topics"
+        self._topics = database.get_collection(name, write_concern=pymongo.WriteConcern("majority"))
         self._topics.insert_one({"_id": "topic", "head": 0})
         self._count = 0
         self.times: Times = []
@@ -82,8 +81,8 @@ class Floor:
             "COMMIT",
         ):
             self._postgresql.execute(statement)
-        self._patches.insert_one({"_id": self._count, "patch": b"." * 80})
-        self._topics.update_one({"_id": "topic", "head": self._count - 1}, {"$set": {"head": self._count}})
+        change = {"$set": {"head": self._count}, "$push": {"tail": {"$each": [{"patch": b"." * 80}], "$slice": -16}}}
+        self._topics.update_one({"_id": "topic", "head": self._count - 1}, change)
         self._redis.publish("floor", b"." * 200)
         arrived = time.monotonic()
         self.times.append((arrived - begin, arrived - end))

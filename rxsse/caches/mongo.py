@@ -1,18 +1,18 @@
 """The cache that processes share, in MongoDB; knows documents, not what the states say.
 
 Three collections, each beginning with PREFIX. One document in ``topics`` says all that is
-true of a topic: its ``epoch``, its ``head``, from where the log is whole (``floor``), which
-checkpoint stands at which revision (``base``), and who owns it. Patches and parts only hold
-bytes; what the topic's document does not point at does not exist, and expires.
+true of a topic: its ``epoch``, its ``head``, the newest patches (``tail``), from where the log
+is whole (``floor``), which checkpoint stands at which revision (``base``), and who owns it.
+``patches`` (older ones, in pages: `Log`) and ``parts`` (`Parts`) only hold bytes; what the topic's
+document does not point at does not exist, and expires.
 
-Every change is therefore made in this order: write the bytes, then change the topic's
-document by compare-and-set, acknowledged by a majority (a head that a failover takes back
-would be given to two different patches), then delete what it no longer points at. A process
-that dies between two steps leaves bytes that nobody reads.
+A patch is appended by one compare-and-set that moves the head and adds to the tail, so that
+there is nothing between the two: of those who race for a revision one changes the document.
 
-A patch counts from the moment its topic's ``head`` reaches it. The key of a patch is unique,
-so where two owners race for a revision one insert fails; the loser helps the winner's head
-forward before it raises `Conflict`, so that a winner that died in between blocks nobody.
+Every other change is made in this order: write the bytes, then change the topic's document by
+compare-and-set, then delete what it no longer points at. A process that dies between two steps
+leaves bytes that nobody reads. The document's changes are acknowledged by a majority: a head
+that a failover takes back would be given to two different patches.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from pymongo import MongoClient, ReadPreference, ReturnDocument, WriteConcern
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 
+from rxsse.caches import mongo_log
 from rxsse.caches.base import BaseCache, Entry, Stored
+from rxsse.caches.mongo_log import Log
 from rxsse.caches.parts import Document, Parts
 from rxsse.conf import Settings
 from rxsse.cursors import Cursor
@@ -38,7 +40,9 @@ from rxsse.exceptions import Conflict, Unavailable
 from rxsse.messages import Topic
 
 ATTEMPTS = 3  # Reads that met a log being trimmed or replaced: the next one finds it settled.
-CACHED = ("epoch", "head", "floor", "base", "checkpoint", "parts", "touched")
+READ = ("epoch", "head", "floor", "base", "checkpoint", "parts")  # all that a reader needs, but the tail
+CACHED = (*READ, "tail", "touched")
+WITHOUT_BYTES = {"tail.patch": False}
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -110,27 +114,29 @@ class MongoCache(BaseCache):
         # Written before the topic's document that points at them: its majority includes them.
         soon = WriteConcern(1)
         primary = ReadPreference.PRIMARY
-        self._patches = database.get_collection(f"{prefix}.patches", read_preference=primary, write_concern=soon)
+        patches = database.get_collection(f"{prefix}.patches", read_preference=primary, write_concern=soon)
         parts = database.get_collection(f"{prefix}.parts", read_preference=primary, write_concern=soon)
         self._parts = Parts(parts, self._bytes_ttl)
+        self._log = Log(patches, self._parts)
 
     # --- reading -------------------------------------------------------------------------
 
     @_bounded
     def head(self, topic: Topic) -> Cursor | None:
-        found = self._find(topic)
+        self._open()
+        found = self._topics.find_one(_cached(topic), {"epoch": True, "head": True})
         return None if found is None else Cursor(found["epoch"], found["head"])
 
     @_bounded
     def load(self, topic: Topic) -> Stored | None:
         torn: Document = {}
         for _ in range(ATTEMPTS):
-            found = self._find(topic)
+            found = self._find(topic, "$base")
             if found is None:
                 return None
             torn = {key: found[key] for key in ("epoch", "checkpoint", "head")}
             state = self._parts.read(topic, found["checkpoint"], found["parts"])
-            patches = self._read(topic, found["epoch"], found["base"], found["head"])
+            patches = self._log.read(topic, found, found["base"])
             if state is not None and patches is not None:
                 return Stored(Cursor(found["epoch"], found["base"]), state, patches)
         # It stays torn, so bytes are gone for good: let the next one begin a new epoch.
@@ -140,12 +146,12 @@ class MongoCache(BaseCache):
     @_bounded
     def since(self, topic: Topic, cursor: Cursor) -> Sequence[bytes] | None:
         for _ in range(ATTEMPTS):
-            found = self._find(topic)
+            found = self._find(topic, cursor.revision)  # the only round trip where the tail has all that is wanted
             if found is None or found["epoch"] != cursor.epoch:
                 return None
             if not found["floor"] <= cursor.revision <= found["head"]:
                 return None
-            patches = self._read(topic, cursor.epoch, cursor.revision, found["head"])
+            patches = self._log.read(topic, found, cursor.revision)
             if patches is not None:
                 return patches
         return None
@@ -160,23 +166,11 @@ class MongoCache(BaseCache):
             stages.insert(0, {"$match": {"_id": topic.name}})
         return [_entry(found) for found in self._topics.aggregate(stages)]
 
-    def _find(self, topic: Topic) -> Document | None:
+    def _find(self, topic: Topic, after: int | str) -> Document | None:
+        """What is true of the topic, with what its tail has after the revision ``after`` (or a field that holds it)."""
         self._open()
-        return self._topics.find_one({"_id": topic.name, "epoch": {"$type": "string"}})
-
-    def _read(self, topic: Topic, epoch: str, after: int, head: int) -> Sequence[bytes] | None:
-        """The patches of the revisions ``after`` + 1 to ``head``; None where one is missing."""
-        patches: list[bytes] = []
-        for document in self._patches.find(_between(topic, epoch, after, head)).sort("_id", 1):
-            if document["_id"]["revision"] != after + len(patches) + 1:
-                return None
-            patch: bytes | None = document.get("patch")
-            if patch is None:
-                patch = self._parts.read(topic, document["checkpoint"], document["parts"])
-                if patch is None:
-                    return None
-            patches.append(patch)
-        return tuple(patches) if len(patches) == head - after else None
+        tail = {"$filter": {"input": "$tail", "cond": {"$gt": ["$$this.revision", after]}}}
+        return self._topics.find_one(_cached(topic), {**dict.fromkeys(READ, True), "tail": tail})
 
     # --- writing -------------------------------------------------------------------------
 
@@ -185,13 +179,14 @@ class MongoCache(BaseCache):
         self._open()
         written = self._parts.write(topic, state)
         revision = cursor.revision
-        fields = {"epoch": cursor.epoch, "head": revision, "floor": revision, "base": revision, **written}
+        fields = {"epoch": cursor.epoch, "head": revision, "floor": revision, "base": revision, "tail": [], **written}
         try:
             replaced = self._topics.find_one_and_update(
                 {"_id": topic.name, "epoch": replacing},
                 # As literals: in a pipeline a text that begins with "$" would be a field's name.
                 [{"$set": {**_literal(fields), "expires": self._expiry(), "touched": "$$NOW"}}],
                 upsert=replacing is None,
+                projection=WITHOUT_BYTES,
                 return_document=ReturnDocument.BEFORE,
             )
         except DuplicateKeyError:
@@ -207,25 +202,21 @@ class MongoCache(BaseCache):
     @_bounded
     def append(self, topic: Topic, cursor: Cursor, patch: bytes) -> None:
         self._open()
-        key = _key(topic, cursor.epoch, cursor.revision)
-        document: Document = {"_id": key, "size": len(patch), "expires": self._parts.expiry()}
-        document |= {"patch": patch} if self._parts.fits(patch) else self._parts.write(topic, patch)
-        try:
-            self._patches.insert_one(document)
-        except DuplicateKeyError:
-            self._advance(topic, cursor)
-            raise _conflict(topic, cursor) from None
-        if self._advance(topic, cursor):
-            return
-        found = self._find(topic)
-        if found and found["epoch"] == cursor.epoch and found["floor"] < cursor.revision <= found["head"]:
-            return  # a loser has helped
-        self._patches.delete_one({"_id": key})  # a former owner's, who has not noticed yet
-        raise _conflict(topic, cursor)
-
-    def _advance(self, topic: Topic, cursor: Cursor) -> bool:
         before = {"_id": topic.name, "epoch": cursor.epoch, "head": cursor.revision - 1}
-        return self._topics.update_one(before, {"$set": {"head": cursor.revision}}).modified_count == 1
+        spilled = cursor.revision % mongo_log.SPILL == 0
+        if spilled:
+            # Where this fails nothing was appended. What is found now is all that the change below can take out.
+            found = self._topics.find_one(before, {"tail": True})
+            if found is None:
+                raise _conflict(topic, cursor)
+            self._log.spill(topic, cursor.epoch, found)
+        entry = self._log.entry(topic, cursor.revision, patch)
+        pushed: Document = {"$each": [entry]} | ({"$slice": -1} if spilled else {})
+        change = {"$set": {"head": cursor.revision}, "$push": {"tail": pushed}}
+        # A time-out leaves the bytes: the change may have been made, and they expire if it was not.
+        if self._topics.update_one(before, change).modified_count != 1:
+            self._log.discard(topic, [entry])
+            raise _conflict(topic, cursor)
 
     @_bounded
     def checkpoint(self, topic: Topic, cursor: Cursor, state: bytes) -> None:
@@ -235,6 +226,7 @@ class MongoCache(BaseCache):
         replaced = self._topics.find_one_and_update(
             {"_id": topic.name, "epoch": cursor.epoch, "base": {"$lt": revision}, "head": {"$gte": revision}},
             {"$set": {"base": revision, **written}},
+            projection=WITHOUT_BYTES,
         )
         if replaced is None:
             self._parts.delete(topic, written["checkpoint"])
@@ -245,18 +237,18 @@ class MongoCache(BaseCache):
     def _trim(self, topic: Topic, found: Mapping[str, Any], base: int) -> None:
         """Keep LOG_LENGTH patches and LOG_BYTES, but everything after ``base``."""
         floor = max(found["floor"], min(base, found["head"] - self._settings.LOG_LENGTH))
-        known = _between(topic, found["epoch"], floor, found["head"])
         size = 0
-        for document in self._patches.find(known, {"size": True}).sort("_id", -1):
-            size += document["size"]
+        for revision, length in self._log.sizes(topic, found, floor):
+            size += length
             if size > self._settings.LOG_BYTES:
-                floor = min(base, document["_id"]["revision"])
+                floor = min(base, revision)
                 break
         if floor > found["floor"]:
-            # First say so, then delete: a former owner's append below the floor must not count.
+            # First say so, then delete: whoever asks for what is below must not be the one to find it missing.
             current = {"_id": topic.name, "epoch": found["epoch"], "floor": {"$lt": floor}}
-            self._topics.update_one(current, {"$set": {"floor": floor}})
-            self._patches.delete_many(_between(topic, found["epoch"], -1, floor))
+            trimmed = {"$set": {"floor": floor}, "$pull": {"tail": {"revision": {"$lte": floor}}}}
+            self._topics.update_one(current, trimmed)
+            self._log.delete(topic, found, floor)
 
     @_bounded
     def drop(self, topic: Topic) -> None:
@@ -266,20 +258,22 @@ class MongoCache(BaseCache):
     def _forget(self, topic: Topic, where: Mapping[str, Any]) -> None:
         """Leaves the lease to its owner."""
         fields = dict.fromkeys(CACHED, "")
-        forgotten = self._topics.find_one_and_update({"_id": topic.name, **where}, {"$unset": fields})
+        forgotten = self._topics.find_one_and_update(
+            {"_id": topic.name, **where}, {"$unset": fields}, projection=WITHOUT_BYTES
+        )
         self._delete_bytes(topic, forgotten)
 
     def _delete_bytes(self, topic: Topic, former: Mapping[str, Any] | None) -> None:
         """Of exactly what ``former`` pointed at: somebody may have begun another epoch since."""
         if former is not None and former.get("epoch") is not None:
-            self._patches.delete_many(_between(topic, former["epoch"], -1, former["head"] + 1))
+            self._log.delete(topic, former, former["head"])
             self._parts.delete(topic, former["checkpoint"])
 
     @_bounded
     def clear(self) -> None:
         self._open()
         self._topics.delete_many({})
-        self._patches.delete_many({})
+        self._log.clear()
         self._parts.clear()
 
     # --- leases --------------------------------------------------------------------------
@@ -298,22 +292,28 @@ class MongoCache(BaseCache):
         change = {name: {"$cond": [ours, value, f"${name}"]} for name, value in wanted.items()}
         try:
             held: Document = self._topics.find_one_and_update(  # type: ignore[assignment]  # upsert: never None
-                {"_id": topic.name}, [{"$set": change}], upsert=True, return_document=ReturnDocument.AFTER
+                {"_id": topic.name},
+                [{"$set": change}],
+                upsert=True,
+                projection={"tail": False},
+                return_document=ReturnDocument.AFTER,
             )
         except DuplicateKeyError:
             return False  # another owner was the first to ask, at the same moment
         if held["owner"] != owner:
             return False
         if held.get("touched") is not None and held["until"] - lease - held["touched"] > self._bytes_ttl / 4:
-            self._touch(topic, held, held["until"] - lease)
+            self._touch(topic, held["until"] - lease)
         return True
 
-    def _touch(self, topic: Topic, held: Mapping[str, Any], now: datetime) -> None:
+    def _touch(self, topic: Topic, now: datetime) -> None:
         """Keep the bytes of a hot topic from expiring."""
-        expires = {"$set": {"expires": now + self._bytes_ttl}}
-        self._patches.update_many(_between(topic, held["epoch"], held["floor"], held["head"]), expires)
-        self._parts.touch(topic, held["checkpoint"], expires)
-        self._topics.update_one({"_id": topic.name, "epoch": held["epoch"]}, {"$set": {"touched": now}})
+        found = self._topics.find_one(_cached(topic), WITHOUT_BYTES)
+        if found is not None:
+            expires = now + self._bytes_ttl
+            self._log.touch(topic, found, expires)
+            self._parts.touch(topic, found["checkpoint"], {"$set": {"expires": expires}})
+            self._topics.update_one({"_id": topic.name, "epoch": found["epoch"]}, {"$set": {"touched": now}})
 
     @_bounded
     def release(self, topic: Topic, owner: str) -> None:
@@ -340,13 +340,8 @@ class MongoCache(BaseCache):
                 self._client = None
 
 
-def _key(topic: Topic, epoch: str, revision: int) -> Document:
-    return {"topic": topic.name, "epoch": epoch, "revision": revision}
-
-
-def _between(topic: Topic, epoch: str, after: int, last: int) -> Document:
-    """The patches of the revisions ``after`` + 1 to ``last``: a range of the unique index."""
-    return {"_id": {"$gt": _key(topic, epoch, after), "$lte": _key(topic, epoch, last)}}
+def _cached(topic: Topic) -> Document:
+    return {"_id": topic.name, "epoch": {"$type": "string"}}
 
 
 def _entry(found: Mapping[str, Any]) -> Entry:

@@ -25,10 +25,6 @@ class Parts:
         self._collection = collection
         self._ttl = ttl
 
-    def fits(self, text: bytes) -> bool:
-        """Whether ``text`` needs no parts."""
-        return len(text) <= PART_BYTES
-
     def write(self, topic: Topic, text: bytes) -> Document:
         """Store ``text``; returns the fields ``checkpoint`` and ``parts`` that `read` needs."""
         name = secrets.token_hex(12)

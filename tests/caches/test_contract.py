@@ -20,7 +20,8 @@ OTHER = Topic("app.Channel", "8")
 
 
 @pytest.fixture(params=["memory", "mongo"])
-def settings(request: pytest.FixtureRequest, prefix: str) -> Settings:
+def settings(request: pytest.FixtureRequest, prefix: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setattr("rxsse.caches.mongo_log.SPILL", 4)
     url = request.getfixturevalue("mongo_url") if request.param == "mongo" else None
     return Settings(MONGO_URL=url, PREFIX=prefix, LOG_LENGTH=5, LOG_BYTES=1_000)
 

@@ -138,7 +138,9 @@ def test_memory(prefix: str) -> None:
     _run(lambda: Machine([cache, cache]), 100)
 
 
-def test_mongo(mongo_url: str, prefix: str) -> None:
+def test_mongo(mongo_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rxsse.caches.mongo_log.SPILL", 3)
+    monkeypatch.setattr("rxsse.caches.mongo_log.INLINE_BYTES", 15)  # of `_patch`, some are longer
     configured = Settings(MONGO_URL=mongo_url, PREFIX=prefix, LOG_LENGTH=LOG_LENGTH)
     ends = [caches.create(configured), caches.create(configured)]
     try:

@@ -144,7 +144,8 @@ def test_a_log_that_lost_a_patch_is_not_taken_for_whole(port: int, mongo_url: st
             team.save()
             stream.until(lambda client, step=step: client.state["name"] == step)
         with pymongo.MongoClient[dict[str, Any]](mongo_url) as client:
-            client[prefix][f"{prefix}.patches"].delete_one({"_id.revision": 1})
+            lost = {"$pull": {"tail": {"revision": 1}}}
+            client[prefix][f"{prefix}.topics"].update_one({"_id": name_of(team)}, lost)
         with pytest.raises(CommandError, match="does not lead on"):
             printed("rxsse_log", name_of(team))
 
