@@ -61,13 +61,13 @@ class Loader:
         return [_ordered(row, instance, order) for row, instance in zip(rows, instances, strict=True)]
 
     def anchors(self, only: Iterable[str] | None = None) -> list[Model]:
-        """The anchor's instances that the reader may see, in the queryset's order."""
+        """The anchor's instances that the reader may see: all in the queryset's order, or ``only`` these, in any."""
         with recording() as reads:
             queryset = self._anchor_queryset()
             if only is not None and self.tree.many:
                 if not self.shape.simple:
                     raise ReadWhole("the queryset can't be followed row by row")
-                queryset = queryset.filter(pk__in=pks_of(self.tree.node.model, only))
+                queryset = queryset.filter(pk__in=pks_of(self.tree.node.model, only)).order_by()
             lookups = queryset._prefetch_related_lookups  # type: ignore[attr-defined]
             hops = _select_related(queryset)
             if hops:
@@ -235,11 +235,11 @@ class Loader:
             ]
 
     def children(self, edge: Edge, instances: Sequence[Model], only: Iterable[str] | None = None) -> list[list[Model]]:
-        """Each parent's related instances in the serializer's order, whoever may see them; ``only``: of these keys."""
+        """Each parent's related instances in the serializer's order, whoever may see them; ``only`` these: in any."""
         assert edge.link is not None
         queryset, shape = self.base(edge)
         if only is not None:
-            queryset = queryset.filter(pk__in=pks_of(edge.link.model, only))
+            queryset = queryset.filter(pk__in=pks_of(edge.link.model, only)).order_by()
         before = [dict(getattr(instance, "_prefetched_objects_cache", ())) for instance in instances]
         with recording() as reads:
             prefetch_related_objects(list(instances), Prefetch(edge.accessor, queryset=queryset))
