@@ -55,7 +55,7 @@ def _joins_once(queryset: QuerySet[Any], own: set[str]) -> bool:
     """Whether no other row has a say: one row has one place in each table of its own family."""
     query: Any = queryset.query
     if len(own) > 1 or _order(queryset) is None:
-        # Its columns are spread over several tables, or the order may need others: what is joined shows in the SQL only.
+        # Its columns are in several tables, or its order may need others: only the SQL shows what is joined.
         query = query.chain()
         query.select_related = False  # what is read along has no say either
         query.get_compiler(queryset.db).pre_sql_setup()
