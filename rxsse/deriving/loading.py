@@ -61,13 +61,16 @@ class Loader:
         return [_ordered(row, instance, order) for row, instance in zip(rows, instances, strict=True)]
 
     def anchors(self, only: Iterable[str] | None = None) -> list[Model]:
-        """The anchor's instances that the reader may see, in the queryset's order."""
+        """The anchor's instances that the reader may see: all in the queryset's order, or ``only`` these, in any."""
         with recording() as reads:
             queryset = self._anchor_queryset()
-            if only is not None and self.tree.many:
-                if not self.shape.simple:
+            if self.tree.many:
+                if only is None:
+                    queryset = settled(queryset)
+                elif not self.shape.simple:
                     raise ReadWhole("the queryset can't be followed row by row")
-                queryset = queryset.filter(pk__in=pks_of(self.tree.node.model, only))
+                else:
+                    queryset = queryset.filter(pk__in=pks_of(self.tree.node.model, only)).order_by()
             lookups = queryset._prefetch_related_lookups  # type: ignore[attr-defined]
             hops = _select_related(queryset)
             if hops:
@@ -86,7 +89,7 @@ class Loader:
     def anchor_keys(self) -> list[str]:
         """The keys of the anchor's rows in order, whoever may see them."""
         model = self.tree.node.model
-        return [key_of(model, pk) for pk in self._anchor_queryset().values_list("pk", flat=True)]
+        return [key_of(model, pk) for pk in settled(self._anchor_queryset()).values_list("pk", flat=True)]
 
     def _anchor_queryset(self) -> QuerySet[Any]:
         queryset = self._queryset()
@@ -101,7 +104,7 @@ class Loader:
         model: type[Model] = queryset.model
         if not self.shape.simple:
             self.tables.update(labels_of(model))
-        return settled(queryset) if self.tree.many else queryset
+        return queryset
 
     # --- rows ----------------------------------------------------------------------------
 
@@ -235,11 +238,11 @@ class Loader:
             ]
 
     def children(self, edge: Edge, instances: Sequence[Model], only: Iterable[str] | None = None) -> list[list[Model]]:
-        """Each parent's related instances in the serializer's order, whoever may see them; ``only``: of these keys."""
+        """Each parent's related instances in the serializer's order, whoever may see them; ``only`` these: in any."""
         assert edge.link is not None
         queryset, shape = self.base(edge)
         if only is not None:
-            queryset = queryset.filter(pk__in=pks_of(edge.link.model, only))
+            queryset = queryset.filter(pk__in=pks_of(edge.link.model, only)).order_by()
         before = [dict(getattr(instance, "_prefetched_objects_cache", ())) for instance in instances]
         with recording() as reads:
             prefetch_related_objects(list(instances), Prefetch(edge.accessor, queryset=queryset))

@@ -53,9 +53,12 @@ def shape_of(queryset: QuerySet[Any]) -> Shape:
 
 def _joins_once(queryset: QuerySet[Any], own: set[str]) -> bool:
     """Whether no other row has a say: one row has one place in each table of its own family."""
-    query: Any = queryset.query.chain()
-    query.select_related = False  # what is read along has no say either
-    query.get_compiler(queryset.db).pre_sql_setup()  # joins what the order needs
+    query: Any = queryset.query
+    if len(own) > 1 or _order(queryset) is None:
+        # Its columns are in several tables, or its order may need others: only the SQL shows what is joined.
+        query = query.chain()
+        query.select_related = False  # what is read along has no say either
+        query.get_compiler(queryset.db).pre_sql_setup()
     tables = [query.alias_map[alias].table_name for alias, uses in query.alias_refcount.items() if uses]
     return len(set(tables)) == len(tables) and own.issuperset(tables)
 

@@ -1,4 +1,4 @@
-"""A writing thread's connection to Redis, the cheapest there is; knows nothing of announcements.
+"""One thread's connection to Redis, the cheapest there is; knows nothing of announcements.
 
 It is not a client: it sends bytes that are ready, and leaves unread for a while the replies that
 nobody waits for. Those to one packet at most, so that a process may end at any moment: while
@@ -28,7 +28,7 @@ class Connection(Protocol):
 class Line:
     """For one thread at a time. Connects at its first use, and again after an error."""
 
-    def __init__(self, connection: Connection, lost: Callable[[], None]) -> None:
+    def __init__(self, connection: Connection, lost: Callable[[], None] = lambda: None) -> None:
         """``lost()`` is called when a command that nobody waited for was refused, or may never have arrived."""
         self._connection = connection
         self._lost = lost
@@ -40,28 +40,38 @@ class Line:
 
         Raises redis-py's errors. They may arrive twice.
         """
-        proven = self._proven
-        try:
-            self._exchange(commands, replies, waits)
-        except redis.ConnectionError:
-            if not proven:
-                raise
-            # Closed by the server since it was last used, as idle ones are. A time-out is another error.
-            self._exchange(commands, replies, waits)
+        self._insist(commands, replies, waits)
+
+    def ask(self, commands: bytes, *, replies: int) -> list[Any]:
+        """Send packed commands and return their replies, as RESP2 has them: bytes, numbers, lists of such, None.
+
+        Raises redis-py's errors, the server's included. The commands may arrive twice.
+        """
+        return self._insist(commands, replies, True)
 
     def close(self) -> None:
         """Disconnect, until the next use. What was sent arrives all the same."""
         self._proven, self._owed = False, 0
         self._connection.disconnect()
 
-    def _exchange(self, commands: bytes, replies: int, waits: bool) -> None:
+    def _insist(self, commands: bytes, replies: int, waits: bool) -> list[Any]:
+        proven = self._proven
+        try:
+            return self._exchange(commands, replies, waits)
+        except redis.ConnectionError:
+            if not proven:
+                raise
+            # Closed by the server since it was last used, as idle ones are. A time-out is another error.
+            return self._exchange(commands, replies, waits)
+
+    def _exchange(self, commands: bytes, replies: int, waits: bool) -> list[Any]:
         try:
             if self._owed:
-                if self._read(self._owed) is not None:
+                if _refusal(self._read(self._owed)) is not None:
                     self._lost()
                 self._owed = 0
             self._connection.send_packed_command((commands,), check_health=False)
-            refusal = self._read(replies) if waits else None
+            answers = self._read(replies) if waits else []
         except BaseException:  # also what a signal raises here: whose reply comes next would not be known
             owed = self._owed
             self.close()
@@ -70,15 +80,30 @@ class Line:
             raise
         self._proven = True
         self._owed = 0 if waits else replies
-        if refusal is not None:
+        if (refusal := _refusal(answers)) is not None:
             raise refusal
+        return answers
 
-    def _read(self, replies: int) -> redis.ResponseError | None:
-        """Read that many; the first error among them. It is an answer like any other: the line is in order."""
-        refusal = None
+    def _read(self, replies: int) -> list[Any]:
+        """Read that many. An error among them is an answer like any other: the line is in order."""
+        answers: list[Any] = []
         for _ in range(replies):
             try:
-                self._connection.read_response(disable_decoding=True)
+                answers.append(self._connection.read_response(disable_decoding=True))
             except redis.ResponseError as error:
-                refusal = refusal or error
-        return refusal
+                answers.append(error)
+        return answers
+
+
+def _refusal(answers: list[Any]) -> redis.ResponseError | None:
+    return next((answer for answer in answers if isinstance(answer, redis.ResponseError)), None)
+
+
+def beginning(*words: bytes, more: int) -> bytes:
+    """A command as the server reads it, all but its last words: what can be ready beforehand."""
+    return b"*%d\r\n" % (len(words) + more) + b"".join(map(packed, words))
+
+
+def packed(*words: bytes) -> bytes:
+    """The words of a command as the server reads them."""
+    return b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in words])

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from rxsse.feeds.breaker import PAUSE, Breaker
-from rxsse.feeds.lines import Connection, Line
+from rxsse.feeds.lines import Connection, Line, beginning, packed
 from rxsse.messages import Announcement, Phase
 
 logger = logging.getLogger(__name__)
@@ -39,9 +39,9 @@ class Publisher:
         """``connect`` gives a connection that is not yet open; ``length``: about how many entries the stream keeps."""
         self._connect = connect
         self._breaker = breaker
-        self._add_to_stream = _beginning(b"XADD", stream.encode(), b"MAXLEN", b"~", b"%d" % length, b"*", more=2)
-        self._add_to_hash = _beginning(b"HSET", hash_.encode(), more=2)
-        self._take_from_hash = _beginning(b"HDEL", hash_.encode(), more=1)
+        self._add_to_stream = beginning(b"XADD", stream.encode(), b"MAXLEN", b"~", b"%d" % length, b"*", more=2)
+        self._add_to_hash = beginning(b"HSET", hash_.encode(), more=2)
+        self._take_from_hash = beginning(b"HDEL", hash_.encode(), more=1)
         self._idle: list[Line] = []  # the last one used is the first one to be used again
         self._acknowledged: dict[str, bytes] = {}  # PREPARED as it was sent, of what is not yet committed
         self._lock = threading.Lock()
@@ -52,8 +52,8 @@ class Publisher:
 
     def prepare(self, announcement: Announcement) -> bool:
         try:
-            body = _packed(announcement.encode())
-            command = b"%b%b%b" % (self._add_to_hash, _packed(announcement.id.encode()), body)
+            body = packed(announcement.encode())
+            command = b"%b%b%b" % (self._add_to_hash, packed(announcement.id.encode()), body)
         except Exception:
             logger.exception("A transaction can't be announced: %r", announcement.id)
             return False
@@ -70,9 +70,9 @@ class Publisher:
             if prepared is not None and not announcement.changes and announcement.phase is Phase.COMMITTED:
                 entry = self._entry(COMMITTED, prepared)
             else:
-                entry = self._entry(ANNOUNCEMENT, _packed(announcement.encode()))
+                entry = self._entry(ANNOUNCEMENT, packed(announcement.encode()))
             # Also where PREPARED failed: it may have arrived although nobody said so.
-            commands = b"%b%b%b" % (entry, self._take_from_hash, _packed(announcement.id.encode()))
+            commands = b"%b%b%b" % (entry, self._take_from_hash, packed(announcement.id.encode()))
         except Exception:
             logger.exception("A transaction can't be announced: %r", announcement.id)
             commands = self._gap(b"an announcement could not be encoded") * 2  # two replies as well
@@ -100,10 +100,10 @@ class Publisher:
 
     def _entry(self, field: bytes, value: bytes) -> bytes:
         """The command that adds an entry with the packed ``value`` to the stream."""
-        return b"%b%b%b" % (self._add_to_stream, _packed(field), value)
+        return b"%b%b%b" % (self._add_to_stream, packed(field), value)
 
     def _gap(self, reason: bytes) -> bytes:
-        return self._entry(GAP, _packed(reason))
+        return self._entry(GAP, packed(reason))
 
     def _send(self, commands: bytes, *, replies: int, waits: bool) -> bool:
         line: Line | None = None
@@ -158,12 +158,3 @@ class Publisher:
             if not lost:
                 self._mender = None
             return lost
-
-
-def _beginning(*words: bytes, more: int) -> bytes:
-    """A command as the server reads it, all but its last words: what can be ready beforehand."""
-    return b"*%d\r\n" % (len(words) + more) + b"".join(map(_packed, words))
-
-
-def _packed(word: bytes) -> bytes:
-    return b"$%d\r\n%b\r\n" % (len(word), word)

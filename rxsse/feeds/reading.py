@@ -27,6 +27,7 @@ from rxsse.exceptions import ProtocolError, Unavailable
 from rxsse.feeds.base import Listener
 from rxsse.feeds.in_flight import InFlight
 from rxsse.feeds.interest import RENEWED, Interest
+from rxsse.feeds.lines import Line, beginning, packed
 from rxsse.feeds.publishing import ANNOUNCEMENT, COMMITTED, GAP
 from rxsse.messages import Announcement, Phase
 
@@ -52,6 +53,7 @@ class Reader:
         self,
         client: redis.Redis,
         waiting: redis.Redis,
+        line: Line,
         interest: Interest,
         listener: Listener,
         *,
@@ -61,13 +63,22 @@ class Reader:
         wait: float,
         settle: float,
     ) -> None:
-        """``waiting`` must allow reads of `BLOCK` seconds; ``settle``: seconds until writers know what is watched."""
+        """``waiting`` must allow reads of `BLOCK` seconds; ``settle``: seconds until writers know what is watched.
+
+        ``line`` is for `catch_up`, which every change waits for on its way: a client's pipeline takes twice the time.
+        """
         self.listener = listener
         self._client = client
         self._waiting = waiting
+        self._line = line
         self._interest = interest
         self._stream = stream
         self._hash = hash_
+        name = stream.encode()
+        self._look = beginning(b"HGETALL", hash_.encode(), more=0)
+        self._read = beginning(b"XREAD", b"COUNT", b"%d" % BATCH_LENGTH, b"STREAMS", name, more=1)
+        self._find = beginning(b"XRANGE", name, more=2)
+        self._measure = beginning(b"XLEN", name, more=0)
         self._in_flight = InFlight()
         self._length = length
         self._wait = wait
@@ -110,6 +121,9 @@ class Reader:
                 self._client.client_unblock(self._waiting_id)
         if threading.current_thread() is not self._thread:
             self._thread.join(seconds)
+        if self._lock.acquire(blocking=False):  # who asks at this moment, or stops us from a listener, has it
+            self._line.close()
+            self._lock.release()
 
     # --- the thread ----------------------------------------------------------------------
 
@@ -183,17 +197,12 @@ class Reader:
             return
         prepared: Mapping[bytes, bytes] | None = None
         while not self._stopped.is_set():
-            with self._client.pipeline(transaction=False) as pipeline:
-                if prepared is None:
-                    pipeline.hgetall(self._hash)
-                pipeline.xread({self._stream: self._position}, count=BATCH_LENGTH)
-                pipeline.xrange(self._stream, self._audited, self._audited, count=1)
-                pipeline.xlen(self._stream)
-                *first, reply, found, length = pipeline.execute()
+            news, audited = self._read + packed(self._position), self._find + packed(self._audited, self._audited)
+            under_way, reply, found, length = self._line.ask(self._look + news + audited + self._measure, replies=4)
             if prepared is None:
-                prepared = first[0]
+                prepared = _pairs(under_way)
                 self._prepare(prepared)
-            entries = _entries(reply)
+            entries = [(id_, _pairs(fields)) for id_, fields in reply[0][1]] if reply else []
             self._deliver(entries)
             if not (length < self._length if self._audited == BEGINNING else found):
                 if not entries:
@@ -277,6 +286,10 @@ def _announcement(fields: Mapping[bytes, bytes]) -> Announcement:
 
 def _entries(reply: Any) -> Entries:
     return reply[0][1] if reply else ()
+
+
+def _pairs(words: Sequence[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(words[::2], words[1::2], strict=True))
 
 
 def _order(id_: bytes) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from rxsse.exceptions import Unavailable
 from rxsse.feeds.base import BaseFeed, Listener
 from rxsse.feeds.breaker import Breaker
 from rxsse.feeds.interest import Interest
+from rxsse.feeds.lines import Line
 from rxsse.feeds.notes import Notes
 from rxsse.feeds.publishing import Publisher
 from rxsse.feeds.reading import BLOCK, Reader
@@ -93,6 +94,7 @@ class RedisFeed(BaseFeed):
             self._reader = Reader(
                 self._owning,
                 _client(settings, BLOCK + settings.BACKEND_TIMEOUT, retries=0),
+                Line(_client(settings, settings.BACKEND_TIMEOUT, retries=0).connection_pool.make_connection()),
                 self._interest,
                 listener,
                 stream=f"{settings.PREFIX}:feed",

@@ -14,6 +14,7 @@ import pytest
 import redis
 
 from rxsse.conf import Settings
+from rxsse.exceptions import Unavailable
 from rxsse.feeds.redis import RedisFeed
 from rxsse.messages import Phase
 from tests.feeds.recording import Recorder, carried, committed, prepared
@@ -239,3 +240,38 @@ def test_a_reader_that_keeps_up_is_audited_now_and_then(
         until(lambda number=number: len(recorder.told) > number)
     assert client.info("commandstats")["cmdstat_xrange"]["calls"] < 250
     assert recorder.gaps == []
+
+
+def test_catching_up_after_a_connection_was_closed_while_idle_hears_everything_once(
+    settings: Settings, writer: RedisFeed, client: redis.Redis
+) -> None:
+    recorder, feed = Recorder(), RedisFeed(settings)
+    feed.listen(recorder)
+    try:
+        feed.catch_up()
+        (asked,) = [connection for connection in client.client_list() if connection["cmd"] == "xlen"]
+        client.client_kill_filter(_id=asked["id"])
+        assert writer.prepare(carried("1"))
+        feed.catch_up()
+        assert recorder.ids == ["1"]
+        assert not recorder.gaps
+    finally:
+        feed.close()
+
+
+def test_what_redis_refuses_while_catching_up_is_an_outage_and_spoils_no_later_answer(
+    settings: Settings, writer: RedisFeed, client: redis.Redis
+) -> None:
+    recorder, feed = Recorder(), RedisFeed(settings)
+    feed.listen(recorder)
+    try:
+        feed.catch_up()
+        client.set("lines:prepared", "not a hash")
+        with pytest.raises(Unavailable):
+            feed.catch_up()
+        client.delete("lines:prepared")
+        assert writer.prepare(carried("1"))
+        feed.catch_up()
+        assert recorder.ids == ["1"]
+    finally:
+        feed.close()
