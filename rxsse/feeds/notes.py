@@ -21,7 +21,10 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 REMOVED_AT_ONCE = 500
-"""Rows: SQLite takes 999 parameters at most where it is old, and its lock is not to be held for long."""
+"""Rows by one statement: an old SQLite takes 999 parameters at most, and its lock is not to be held for long."""
+
+FOUND_AT_ONCE = 10_000
+"""Rows: after hours without Redis there may be millions, which then take their time, second by second."""
 
 
 class Notes:
@@ -44,8 +47,8 @@ class Notes:
         return tables.ANY if self._presence.in_(alias) else None
 
     def find(self) -> dict[str, list[int]]:
-        """Those that are committed by now, as database -> ids. Raises the database's errors."""
-        found = {alias: _reconnecting(alias, tables.ids) for alias in self._presence.everywhere()}
+        """Some of those that are committed by now, as database -> ids. Raises the database's errors."""
+        found = {alias: _reconnecting(alias, _first) for alias in self._presence.everywhere()}
         return {alias: ids for alias, ids in found.items() if ids}
 
     def remove(self, found: dict[str, list[int]]) -> None:
@@ -57,6 +60,10 @@ class Notes:
                     _reconnecting(alias, lambda connection, some=some: tables.remove(connection, some))  # type: ignore[misc]
             except Exception as error:  # a replica takes no DELETE, and loses them with its primary
                 logger.debug("Notes in %r can't be removed now: %s", alias, error)
+
+
+def _first(connection: BaseDatabaseWrapper) -> list[int]:
+    return tables.ids(connection, FOUND_AT_ONCE)
 
 
 def _reconnecting(alias: str, ask: Callable[[BaseDatabaseWrapper], T]) -> T:

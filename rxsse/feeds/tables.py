@@ -164,10 +164,10 @@ def read(connection: BaseDatabaseWrapper, floor: int) -> Found:
     return Found([(id_, body) for id_, body, _ in rows], max((floor, *(next_ for _, _, next_ in rows))))
 
 
-def ids(connection: BaseDatabaseWrapper) -> list[int]:
-    """Those of all rows that are visible now."""
+def ids(connection: BaseDatabaseWrapper, limit: int) -> list[int]:
+    """Those of the rows that are visible now, the first ``limit`` of them."""
     with _cursor(connection) as cursor:
-        cursor.execute(f"SELECT id FROM {OUTBOX} ORDER BY id")
+        cursor.execute(f"SELECT id FROM {OUTBOX} ORDER BY id LIMIT {limit}")
         return [int(id_) for (id_,) in cursor.fetchall()]
 
 

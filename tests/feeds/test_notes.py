@@ -62,7 +62,7 @@ def cut_off(open_feed: Open) -> RedisFeed:
 
 
 def notes() -> int:
-    return len(tables.ids(connection))
+    return len(tables.ids(connection, 100))
 
 
 def asked(feed: RedisFeed) -> bool:
@@ -162,9 +162,13 @@ def test_notes_are_told_to_everybody_before_they_are_removed(
 
 def test_many_notes_are_removed_in_batches(redis_url: str, open_feed: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rxsse.feeds.notes.REMOVED_AT_ONCE", 2)
-    for _ in range(5):
+    monkeypatch.setattr("rxsse.feeds.notes.FOUND_AT_ONCE", 5)
+    for _ in range(7):
         tables.write(connection, tables.GAP)
-    open_feed(redis_url).mend()
+    feed = open_feed(redis_url)
+    feed.mend()
+    assert notes() == 2
+    feed.mend()
     assert notes() == 0
 
 
@@ -233,7 +237,7 @@ def test_a_database_that_takes_no_delete_keeps_others_from_nothing(
     """A replica shows the same notes, and is asked first."""
     tables.write(connection, tables.GAP)
     feed = open_feed(redis_url)
-    (id_,) = tables.ids(connection)
+    (id_,) = tables.ids(connection, 100)
     monkeypatch.setattr(feed._notes, "find", lambda: {"replica": [id_], "default": [id_]})
     feed.mend()
     assert notes() == 0
