@@ -38,6 +38,8 @@ class Reader(Thread):
         self.complaints: list[str] = []
         self.gone = False
         self.applied = self.connects = self.snapshots = 0
+        self.port: int | None = None
+        """Where it has a stream now."""
         self._hosts = hosts
         self._token, self._ports, self._rng = token, ports, Random(seed)
         self._disturbed, self._stopping = Flag(), Flag()
@@ -88,6 +90,7 @@ class Reader(Thread):
             response = stream.getresponse()
             if response.status == 200:
                 self.connects += 1
+                self.port = stream.port
                 self._read(response)
             elif response.status == 502 and self._hosts:  # the proxy's own, for a server that was killed meanwhile
                 self._stopping.wait(0.1)
@@ -95,6 +98,7 @@ class Reader(Thread):
                 self.complaints.append(f"{response.status} {response.read(500)!r}")
                 self._stopping.wait(0.2)
         finally:
+            self.port = None
             stream.close()
 
     def _read(self, response: http.client.HTTPResponse) -> None:

@@ -223,7 +223,14 @@ class Course(_Run):
         return self.servers[self._kept :]
 
     def any_server(self) -> RelayedServer:
-        return self._rng.choice(self.mortal)
+        """One that somebody reads at: another one has nothing to lose, and nothing to say of what it can't reach."""
+        read = {reader.port for reader in self._readers}
+        return self._rng.choice([server for server in self.mortal if server.port in read] or self.mortal)
+
+    def _inviting(self) -> list[int]:
+        """The half of the servers with the fewest streams, one of which a balancer would choose."""
+        streams = Counter(reader.port for reader in self._readers)
+        return sorted(self.ports, key=lambda port: streams[port])[: max(2, len(self.ports) // 2)]
 
     def outage(self, seconds: float, only: RelayedServer | None = None) -> None:
         """Let ``seconds`` pass, and more until the servers (or this one) have said what is wrong."""
@@ -291,7 +298,7 @@ class Course(_Run):
             subject = any_subject(self._rng)
             if subject is not None:
                 seed = self._rng.randint(0, 2**32)
-                reader = PatientReader(subject, self._tokens[subject.user_id], lambda: self.ports, seed)
+                reader = PatientReader(subject, self._tokens[subject.user_id], self._inviting, seed)
                 reader.start()
                 self._readers.append(reader)
 

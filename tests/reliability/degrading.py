@@ -72,10 +72,16 @@ class Watch:
         concerned = [only] if only else self._servers
         until(lambda: all(self.expected <= self._said[each] for each in concerned), self._tell, WELL_SECONDS)
         # In one of them: a server whose last reader has left needs nothing, and says nothing.
-        until(lambda: self.logged <= set[str]().union(*map(self._logged, concerned)), "the log", WELL_SECONDS)
+        until(lambda: self.logged <= self._logged_by(concerned), lambda: self._tell_logged(concerned), WELL_SECONDS)
 
     def _tell(self) -> str:
         return f"{sorted(self.expected)} called unavailable, then nothing; said were {list(self._said.values())}"
+
+    def _tell_logged(self, concerned: Iterable[RelayedServer]) -> str:
+        return f"{sorted(self.logged)} in a log; there were {sorted(self._logged_by(concerned))}"
+
+    def _logged_by(self, concerned: Iterable[RelayedServer]) -> set[str]:
+        return set[str]().union(*map(self._logged, concerned))
 
     def _logged(self, server: RelayedServer) -> set[str]:
         with open(server.output.name, errors="replace") as log:
