@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from django.db import connections
@@ -48,7 +49,10 @@ class Notes:
 
     def find(self) -> dict[str, list[int]]:
         """Some of those that are committed by now, as database -> ids. Raises the database's errors."""
-        found = {alias: _reconnecting(alias, _first) for alias in self._presence.everywhere()}
+        found = {
+            alias: _reconnecting(alias, partial(tables.ids, limit=FOUND_AT_ONCE))
+            for alias in self._presence.everywhere()
+        }
         return {alias: ids for alias, ids in found.items() if ids}
 
     def remove(self, found: dict[str, list[int]]) -> None:
@@ -57,13 +61,9 @@ class Notes:
             try:
                 for start in range(0, len(ids), REMOVED_AT_ONCE):
                     some = ids[start : start + REMOVED_AT_ONCE]
-                    _reconnecting(alias, lambda connection, some=some: tables.remove(connection, some))  # type: ignore[misc]
+                    _reconnecting(alias, partial(tables.remove, ids=some))
             except Exception as error:  # a replica takes no DELETE, and loses them with its primary
                 logger.debug("Notes in %r can't be removed now: %s", alias, error)
-
-
-def _first(connection: BaseDatabaseWrapper) -> list[int]:
-    return tables.ids(connection, FOUND_AT_ONCE)
 
 
 def _reconnecting(alias: str, ask: Callable[[BaseDatabaseWrapper], T]) -> T:

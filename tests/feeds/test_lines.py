@@ -242,36 +242,36 @@ def test_a_reader_that_keeps_up_is_audited_now_and_then(
     assert recorder.gaps == []
 
 
+@pytest.fixture
+def hearing(settings: Settings) -> Iterator[tuple[RedisFeed, Recorder]]:
+    """A feed that has caught up, and whom it tells; nobody else listens."""
+    feed, told = RedisFeed(settings), Recorder()
+    feed.listen(told)
+    feed.catch_up()
+    yield feed, told
+    feed.close()
+
+
 def test_catching_up_after_a_connection_was_closed_while_idle_hears_everything_once(
-    settings: Settings, writer: RedisFeed, client: redis.Redis
+    hearing: tuple[RedisFeed, Recorder], writer: RedisFeed, client: redis.Redis
 ) -> None:
-    recorder, feed = Recorder(), RedisFeed(settings)
-    feed.listen(recorder)
-    try:
-        feed.catch_up()
-        (asked,) = [connection for connection in client.client_list() if connection["cmd"] == "xlen"]
-        client.client_kill_filter(_id=asked["id"])
-        assert writer.prepare(carried("1"))
-        feed.catch_up()
-        assert recorder.ids == ["1"]
-        assert not recorder.gaps
-    finally:
-        feed.close()
+    feed, told = hearing
+    (asked,) = [connection for connection in client.client_list() if connection["cmd"] == "xlen"]
+    client.client_kill_filter(_id=asked["id"])
+    assert writer.prepare(carried("1"))
+    feed.catch_up()
+    assert told.ids == ["1"]
+    assert not told.gaps
 
 
 def test_what_redis_refuses_while_catching_up_is_an_outage_and_spoils_no_later_answer(
-    settings: Settings, writer: RedisFeed, client: redis.Redis
+    hearing: tuple[RedisFeed, Recorder], writer: RedisFeed, client: redis.Redis
 ) -> None:
-    recorder, feed = Recorder(), RedisFeed(settings)
-    feed.listen(recorder)
-    try:
+    feed, told = hearing
+    client.set("lines:prepared", "not a hash")
+    with pytest.raises(Unavailable):
         feed.catch_up()
-        client.set("lines:prepared", "not a hash")
-        with pytest.raises(Unavailable):
-            feed.catch_up()
-        client.delete("lines:prepared")
-        assert writer.prepare(carried("1"))
-        feed.catch_up()
-        assert recorder.ids == ["1"]
-    finally:
-        feed.close()
+    client.delete("lines:prepared")
+    assert writer.prepare(carried("1"))
+    feed.catch_up()
+    assert told.ids == ["1"]
