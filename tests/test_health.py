@@ -37,6 +37,11 @@ def ask() -> tuple[int, dict[str, str]]:
     return response.status_code, json.loads(response.content)
 
 
+def until_well() -> None:
+    """A busy machine may need longer for a first connection than these tests give a dead server."""
+    until(lambda: ask()[0] == 200, "all answers in time")
+
+
 def test_embedded_all_is_well() -> None:
     assert ask() == (200, dict.fromkeys(("database", "feed", "cache", "broker"), "ok"))
 
@@ -44,17 +49,17 @@ def test_embedded_all_is_well() -> None:
 def test_a_stopped_redis_is_named_and_nothing_else_said(own_redis: Server, settings: Any, prefix: str) -> None:
     settings.RXSSE = {"REDIS_URL": own_redis.url, "PREFIX": prefix, "BACKEND_TIMEOUT": 0.5}
     runtime.reset()
-    assert ask()[0] == 200
+    until_well()
     own_redis.stop()
     assert ask() == (503, {"database": "ok", "feed": "unavailable", "cache": "ok", "broker": "ok"})
     own_redis.start()
-    assert ask()[0] == 200
+    until_well()
 
 
 def test_a_stopped_mongo_is_named(own_mongo: Server, settings: Any, prefix: str) -> None:
     settings.RXSSE = {"MONGO_URL": own_mongo.url, "PREFIX": prefix, "BACKEND_TIMEOUT": 0.5}
     runtime.reset()
-    assert ask()[0] == 200
+    until_well()
     own_mongo.stop()
     assert ask() == (503, {"database": "ok", "feed": "ok", "cache": "unavailable", "broker": "ok"})
 
@@ -82,13 +87,13 @@ def test_a_mongo_that_is_no_primary_is_named(own_mongo: Server, settings: Any, p
 def test_a_database_that_hangs_is_named_and_asked_by_one_thread() -> None:
     try:
         with postgresql_server() as server, _connected_to(server):
-            assert ask()[0] == 200
+            until_well()
             server.pause()
             for _ in range(3):
                 assert ask() == (503, {"database": "unavailable", "feed": "ok", "cache": "ok", "broker": "ok"})
             assert sum(thread.name == "rxsse-health" for thread in threading.enumerate()) == 1
             server.resume()
-            until(lambda: ask()[0] == 200)
+            until_well()
     except Missing as missing:
         if ON_CI:
             raise

@@ -60,8 +60,6 @@ class Owner(Follower):
     def __init__(self, settings: Settings, source: Source, guard: Guard, register: BaseRegister) -> None:
         self.source = source
         self.now = time.monotonic()
-        self.leads = False
-        """Whether this one, of several owners, publishes what must not come twice."""
         self._settings = settings
         self._guard: Any = guard
         self._register = register
@@ -71,6 +69,8 @@ class Owner(Follower):
         self._readers: dict[str, HeldReader] = {}
         self._said: set[str] = set()
         """The topics of which the register knows that they are published."""
+        self._said_at = 0.0
+        self._leads = False
         self._failed: dict[str, float] = {}
         self._thread = threading.Thread(target=self._run, name="rxsse-grip", daemon=True)
 
@@ -133,6 +133,11 @@ class Owner(Follower):
             happened(*given)
         except Exception:
             logger.exception("The owner could not take what it was told")
+
+    @property
+    def leads(self) -> bool:
+        """Whether this one, of several owners, publishes what must not come twice; as long as its last word counts."""
+        return self._leads and (not self._register.shared or time.monotonic() < self._said_at + ALIVE_SECONDS)
 
     def publish(self, items: list[Any], size: int) -> None:
         self._publisher.publish(items, size)
@@ -264,9 +269,10 @@ class Owner(Follower):
     def _say_what_is_published(self) -> None:
         idle = [published for published in self._topics.values() if not published.readers]
         ready = {name for name, published in self._topics.items() if published.ready and published.readers}
+        began = time.monotonic()
         try:
-            self.leads = self._register.publishing(ready - self._said, self._said - ready, ALIVE_SECONDS)
-            self._said = ready
+            self._leads = self._register.publishing(ready - self._said, self._said - ready, ALIVE_SECONDS)
+            self._said, self._said_at = ready, began
         except Unavailable as error:
             self._said = set()
             logger.info("servers don't know what is published: %s", error)

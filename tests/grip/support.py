@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import redis
 from django.db import connection as database
 
+from rxsse.wire import RESERVED
 from tests import services
 from tests.conformance.client import Action, Client, Parser
 from tests.services import Missing, die_with_parent, free_port
@@ -182,6 +183,8 @@ class Returning:
         self.complaints: list[str] = []
         self.connects = 0
         self.names: list[str] = []
+        self.told: list[str] = []
+        """What the application's events said."""
         self._port, self._url = port, url
         self._headers = dict(line.split(": ", 1) for line in headers.strip().split("\r\n"))
         self._connection: http.client.HTTPConnection | None = None
@@ -222,6 +225,8 @@ class Returning:
         for event in self._parser.feed(chunk):
             action = self.client.receive(event)
             self.names.append(event.name)
+            if event.name not in RESERVED:
+                self.told.append(event.data)
             if event.name == "patch" and action is not Action.APPLY:
                 self.complaints.append(f"{action.value} {event} at {self.client.cursor}")
             if action in (Action.RECONNECT, Action.STOP):
