@@ -12,7 +12,7 @@ import pymongo
 import pytest
 import redis
 
-from tests import services
+from tests import emptying, services
 
 
 def _service(variable: str) -> str:
@@ -20,6 +20,10 @@ def _service(variable: str) -> str:
     if url:
         return url
     services.do_without(variable)
+
+
+def pytest_configure() -> None:
+    emptying.install()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
