@@ -1,6 +1,6 @@
-"""Runs every gate and every test in four lanes at once, then sums up; knows the tools, not the code.
+"""Runs every gate and every test, four at once, then sums up; knows the tools, not the code.
 
-Most tests wait for servers most of the time, so four lanes keep two cores busy.
+Most tests wait for servers most of the time, so four at once keep two cores busy.
 What a gate prints is shown when it is done. Exits nonzero where any of them failed. ``--lint`` leaves
 the tests out.
 """
@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,11 +38,11 @@ LINT = {
 IN_CHROMIUM = "tests/e2e"
 CONVERGENCE = "tests/convergence"
 FAULTS = "tests/reliability"
-# What tries servers from outside, whatever their database: apart, for the lanes to be of one length.
+# What tries servers from outside, whatever their database: apart, in two parts of about one length.
+PROXIED = ["tests/grip", "tests/hostile"]
 OUTSIDE = [
+    *PROXIED,
     "tests/eventstream/test_processes.py",
-    "tests/grip",
-    "tests/hostile",
     "tests/outbox/test_processes.py",
     "tests/proxies",
     "tests/tickets/test_processes.py",
@@ -178,7 +178,7 @@ def on_postgresql() -> list[Result]:
 
 def on_sqlite() -> list[Result]:
     others = [f"--ignore={path}" for path in (IN_CHROMIUM, CONVERGENCE, FAULTS, *OUTSIDE, *PROGRAMS, *RULES)]
-    return [*rules(), pytest("tests on SQLite", *others)]
+    return [pytest("tests on SQLite", *others)]
 
 
 def rules() -> list[Result]:
@@ -192,13 +192,13 @@ def rules() -> list[Result]:
 
 
 def from_outside() -> list[Result]:
+    return [pytest("tests from outside", *(path for path in OUTSIDE if path not in PROXIED))]
+
+
+def behind_proxies() -> list[Result]:
     # What has its place among the rules already is left out here.
-    others = [f"--ignore={path}" for path in RULES if path.startswith(tuple(OUTSIDE))]
-    return [pytest("tests of convergence", CONVERGENCE), pytest("tests from outside", *OUTSIDE, *others)]
-
-
-def broken_and_looked_at() -> list[Result]:
-    return [pytest("tests in Chromium", IN_CHROMIUM), pytest("tests of faults", FAULTS)]
+    others = [f"--ignore={path}" for path in RULES if path.startswith(tuple(PROXIED))]
+    return [pytest("tests of held and of hostile streams", *PROXIED, *others)]
 
 
 def front_ends() -> list[Result]:
@@ -212,15 +212,23 @@ def front_ends() -> list[Result]:
     return results
 
 
+# In the order in which they begin, the longest first: none is left alone at the end for long.
+TESTS: list[Callable[[], list[Result]]] = [
+    lambda: [*lint(), *front_ends(), pytest("tests in Chromium", IN_CHROMIUM)],
+    lambda: [pytest("tests of convergence", CONVERGENCE)],
+    on_sqlite,
+    on_postgresql,
+    from_outside,
+    behind_proxies,
+    lambda: [pytest("tests of programs", *PROGRAMS)],
+    rules,
+    lambda: [pytest("tests of faults", FAULTS)],
+]
+
+
 def tests() -> list[Result]:
     with ThreadPoolExecutor(4) as pool:
-        lanes = [
-            pool.submit(lambda: [*lint(), pytest("tests of programs", *PROGRAMS), *on_postgresql()]),
-            pool.submit(on_sqlite),
-            pool.submit(from_outside),
-            pool.submit(lambda: [*front_ends(), *broken_and_looked_at()]),
-        ]
-        return [result for lane in lanes for result in lane.result()]
+        return [result for begun in [pool.submit(job) for job in TESTS] for result in begun.result()]
 
 
 def sum_up(results: Sequence[Result]) -> int:
